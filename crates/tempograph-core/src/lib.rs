@@ -1,0 +1,37 @@
+//! The nouns of TempoGraph.
+//!
+//! Everything that passes between crates is named here: [`MediaTime`], [`Frame`],
+//! [`Detections`], [`Observation`], [`Timeline`], [`Graph`], [`Issue`], [`Error`] and the
+//! traits an extension implements ([`FrameAnalyzer`], [`AudioAnalyzer`], [`Session`],
+//! [`Runtime`]). Whoever adds a detector or a runtime depends on this crate alone.
+//!
+//! **Invariant:** no I/O, no clock, no environment, no thread and no async runtime.
+
+pub mod allen;
+mod analyzer;
+mod audio;
+mod cancel;
+mod detections;
+mod error;
+mod frame;
+mod geometry;
+mod graph;
+mod issue;
+mod observation;
+mod session;
+mod time;
+pub mod timeline;
+
+pub use analyzer::{AudioAnalyzer, FrameAnalyzer, Sampling};
+pub use audio::{AudioBlock, SPEECH_SAMPLE_RATE};
+pub use cancel::Cancel;
+pub use detections::{Detection, Detections};
+pub use error::{Code, Error, ErrorKind, Result};
+pub use frame::{Frame, Picture, Rgb, RgbRequest, ScaleFilter, YuvView};
+pub use geometry::{BoxXyxy, Size};
+pub use graph::{Edge, Graph, Node, NodeKind};
+pub use issue::Issue;
+pub use observation::{Claim, Observation, SpeechSegment, Word};
+pub use session::{Runtime, Session, SessionOptions, Tensor, TensorData, TensorInfo};
+pub use time::{MediaTime, Span};
+pub use timeline::Timeline;

@@ -1,0 +1,1 @@
+//! Scores results against truth: MOT, scenes, WER, DER, AP, depth.

@@ -1,0 +1,1 @@
+//! Writes a timeline in the formats people use, one file per format.

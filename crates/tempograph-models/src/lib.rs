@@ -1,0 +1,1 @@
+//! Model families (what a model means) and the model store (where its weights come from).

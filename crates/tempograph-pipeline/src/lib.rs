@@ -1,0 +1,1 @@
+//! From decoded media to a fused timeline: analyzers, stages, stage cache, fusion.

@@ -1,0 +1,1 @@
+//! Runs ONNX graphs with ONNX Runtime, loaded at run time.

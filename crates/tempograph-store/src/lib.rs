@@ -1,0 +1,1 @@
+//! Where analyses live: the SQLite library and the object store.
