@@ -29,9 +29,24 @@ pub trait FrameAnalyzer: Send {
 
     /// Looks at one frame, in presentation order.
     ///
+    /// After a resume the last frame of the previous unit comes first and its claims are thrown
+    /// away, so an analyzer may compare with the previous frame but keep nothing older.
+    ///
     /// # Errors
     /// An error becomes an [`Issue`](crate::Issue) of the stage; the other stages go on.
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()>;
+
+    /// Ends a unit of work: called at each unit boundary, before the next frame.
+    ///
+    /// What was claimed so far is then kept for good, so a run that is killed later starts again
+    /// here. An analyzer that gathers claims, or reuses earlier results, settles and forgets them
+    /// now: its answers must not depend on where a run was resumed.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
+        Ok(())
+    }
 
     /// Says what is left to say after the last frame.
     ///
@@ -50,6 +65,31 @@ pub trait AudioAnalyzer: Send {
     /// # Errors
     /// An error becomes an [`Issue`](crate::Issue) of the stage; the other stages go on.
     fn push(&mut self, block: &AudioBlock, out: &mut Vec<Observation>) -> Result<()>;
+
+    /// Ends a unit of work: called at each unit boundary, before the next block.
+    ///
+    /// What was claimed so far is then kept for good, so a run that is killed later starts again
+    /// here. An analyzer that gathers claims, or reuses earlier results, settles and forgets them
+    /// now: its answers must not depend on where a run was resumed.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The state a resumed run needs to go on from the last checkpoint; empty when there is none.
+    fn snapshot(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Takes up a state that [`Self::snapshot`] gave.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`](crate::ErrorKind::InvalidData) when it is not of this version.
+    fn restore(&mut self, _snapshot: &[u8]) -> Result<()> {
+        Ok(())
+    }
 
     /// Says what is left to say after the last block.
     ///

@@ -42,6 +42,20 @@ pub enum Claim {
         /// The rows; with track ids once tracked.
         detections: Detections,
     },
+    /// A small picture of a frame, kept in the object store.
+    Thumbnail {
+        /// Key of the object; several pictures share one.
+        object: String,
+        /// First byte of this one.
+        offset: u64,
+        /// Its length in bytes; a JPEG.
+        len: u64,
+    },
+    /// Speech probability of consecutive windows that fill the span evenly.
+    VoiceProbabilities {
+        /// 0 to 1 each.
+        probabilities: Vec<f32>,
+    },
     /// Somebody speaks (voice activity).
     Voice {
         /// Mean speech probability over the span, 0 to 1.
