@@ -1,1 +1,2 @@
 //! From decoded media to a fused timeline: analyzers, stages, stage cache, fusion.
+pub mod cache;

@@ -1,1 +1,16 @@
-//! Where analyses live: the SQLite library and the object store.
+//! Where analyses live: one SQLite database and one folder of objects under the data folder.
+//!
+//! ```text
+//! <data>/library.db     videos, runs, stages, units
+//! <data>/objects/ab/…   bytes under the hash of their content
+//! <data>/locks/…        one lock file a video: two processes never analyse the same one at once
+//! ```
+
+mod library;
+mod lock;
+mod objects;
+mod stages;
+
+pub use library::{Library, RunRecord, VideoRecord};
+pub use lock::VideoLock;
+pub use objects::FileObjects;

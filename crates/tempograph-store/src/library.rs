@@ -1,0 +1,223 @@
+//! The library: every video seen, every run of it, in one SQLite file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tempograph_core::{Cancel, Error, ErrorKind, Result, Timeline};
+
+use crate::{FileObjects, VideoLock};
+
+/// One migration a step; `user_version` counts those that were run.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_library.sql")];
+
+/// The data folder: database, objects, locks.
+#[derive(Debug)]
+pub struct Library {
+    root: PathBuf,
+    objects: FileObjects,
+    // One connection is enough: writes are a few a second, and SQLite has one writer anyway.
+    connection: Mutex<Connection>,
+}
+
+/// A video the library knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoRecord {
+    /// BLAKE3 of the bytes, hexadecimal.
+    pub id: String,
+    /// Where it was last read from.
+    pub uri: String,
+}
+
+/// One run of an analysis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// Row id.
+    pub id: i64,
+    /// What came out.
+    pub timeline: Timeline,
+}
+
+pub(crate) fn store_error(what: &'static str) -> impl Fn(rusqlite::Error) -> Error {
+    move |e| {
+        if let rusqlite::Error::SqliteFailure(cause, _) = &e
+            && cause.code == rusqlite::ErrorCode::DiskFull
+        {
+            return Error::new(ErrorKind::DiskFull, format!("cannot {what}: no space left"))
+                .with_hint("free some space, then run the same command again: finished work is kept")
+                .with_source(e);
+        }
+        Error::new(ErrorKind::Store, format!("cannot {what}: {e}")).with_source(e)
+    }
+}
+
+impl Library {
+    /// Opens the library under `root`, making what is missing and bringing an older one up to date.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or the database is newer than this program.
+    pub fn open(root: &Path) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|e| {
+            Error::io("make the data folder", root, e).with_hint("name another folder with `--data`")
+        })?;
+        let objects = FileObjects::open(root.join("objects"))?;
+        let failed = store_error("open the library");
+        let mut connection = Connection::open(root.join("library.db")).map_err(&failed)?;
+        connection.busy_timeout(Duration::from_secs(30)).map_err(&failed)?;
+        connection.pragma_update(None, "journal_mode", "wal").map_err(&failed)?;
+        // WAL with NORMAL survives a killed process whole; a power cut may lose the last units.
+        connection.pragma_update(None, "synchronous", "normal").map_err(&failed)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(&failed)?;
+        migrate(&mut connection)?;
+        Ok(Self { root: root.to_owned(), objects, connection: Mutex::new(connection) })
+    }
+
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic while holding the lock leaves SQLite consistent: every write is a transaction.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The objects beside the database.
+    pub fn objects(&self) -> &FileObjects {
+        &self.objects
+    }
+
+    /// The data folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Waits until no other process analyses the video `id`; `waiting` is called once if it must wait.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken, or `cancel` was raised meanwhile.
+    pub fn lock(&self, id: &str, cancel: &Cancel, waiting: impl FnOnce()) -> Result<VideoLock> {
+        VideoLock::acquire(&self.root.join("locks"), id, cancel, waiting)
+    }
+
+    /// Notes that the video `id` was read from `uri`.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn put_video(&self, id: &str, uri: &str) -> Result<()> {
+        self.connection()
+            .execute(
+                "INSERT INTO video (id, uri) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET uri = excluded.uri",
+                params![id, uri],
+            )
+            .map_err(store_error("note a video"))?;
+        Ok(())
+    }
+
+    /// Videos, most recent first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn videos(&self) -> Result<Vec<VideoRecord>> {
+        let failed = store_error("list videos");
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare("SELECT id, uri FROM video ORDER BY first_seen DESC, rowid DESC").map_err(&failed)?;
+        let rows = statement
+            .query_map([], |row| Ok(VideoRecord { id: row.get(0)?, uri: row.get(1)? }))
+            .map_err(&failed)?;
+        rows.collect::<Result<_, _>>().map_err(&failed)
+    }
+
+    /// Keeps the result of a run of the plan `plan` (a hash of what was asked for). The same plan
+    /// replaces its earlier result.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn put_run(&self, video: &str, plan: &str, timeline: &Timeline) -> Result<()> {
+        let json = serde_json::to_string(timeline)
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("a timeline cannot be written as JSON: {e}")))?;
+        self.connection()
+            .execute(
+                "INSERT INTO run (video, plan, timeline) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (video, plan) DO UPDATE SET timeline = excluded.timeline, finished = unixepoch('subsec')",
+                params![video, plan, json],
+            )
+            .map_err(store_error("keep a run"))?;
+        Ok(())
+    }
+
+    /// The most recent run of the video `id`; with `plan`, of exactly that plan.
+    ///
+    /// # Errors
+    /// When the database cannot be read or holds a result of another version.
+    pub fn run(&self, id: &str, plan: Option<&str>) -> Result<Option<RunRecord>> {
+        let row: Option<(i64, String)> = self
+            .connection()
+            .query_row(
+                "SELECT id, timeline FROM run WHERE video = ?1 AND (?2 IS NULL OR plan = ?2)
+                 ORDER BY finished DESC, id DESC LIMIT 1",
+                params![id, plan],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(store_error("read a run"))?;
+        let Some((id, json)) = row else { return Ok(None) };
+        let timeline = serde_json::from_str(&json).map_err(|e| {
+            Error::new(ErrorKind::InvalidData, format!("a stored run is of another version: {e}"))
+                .with_hint("analyse the video again")
+        })?;
+        Ok(Some(RunRecord { id, timeline }))
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let failed = store_error("bring the library up to date");
+    // IMMEDIATE: two processes that open a new library at once must not both create it.
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&failed)?;
+    let done: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&failed)?;
+    let known = MIGRATIONS.len() as i64;
+    if done > known {
+        return Err(Error::new(
+            ErrorKind::Store,
+            format!("the library is of version {done}, this program knows {known}"),
+        )
+        .with_hint("use a newer tempograph, or another folder with `--data`"));
+    }
+    for step in &MIGRATIONS[done.max(0) as usize..] {
+        transaction.execute_batch(step).map_err(&failed)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(&failed)?;
+    transaction.commit().map_err(&failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempograph_core::timeline::Video;
+
+    use super::*;
+
+    #[test]
+    fn a_run_comes_back_and_the_same_plan_replaces_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = Library::open(dir.path()).unwrap();
+        library.put_video("v", "a.mp4").unwrap();
+        let mut timeline = Timeline::empty(Video { id: "v".into(), ..Video::default() });
+        library.put_run("v", "p", &timeline).unwrap();
+        timeline.summary.text = "second".into();
+        library.put_run("v", "p", &timeline).unwrap();
+        assert_eq!(library.run("v", None).unwrap().unwrap().timeline, timeline);
+        assert_eq!(library.run("v", Some("p")).unwrap().unwrap().timeline.summary.text, "second");
+        assert!(library.run("v", Some("q")).unwrap().is_none());
+        assert_eq!(library.videos().unwrap(), vec![VideoRecord { id: "v".into(), uri: "a.mp4".into() }]);
+    }
+
+    #[test]
+    fn a_newer_library_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        Library::open(dir.path()).unwrap().connection().pragma_update(None, "user_version", 999).unwrap();
+        let err = Library::open(dir.path()).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Store);
+        assert!(err.hint().is_some());
+    }
+}
