@@ -9,6 +9,7 @@
 
 pub mod allen;
 mod analyzer;
+pub mod assign;
 mod audio;
 mod cancel;
 mod detections;
