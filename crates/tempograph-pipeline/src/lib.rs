@@ -1,2 +1,3 @@
 //! From decoded media to a fused timeline: analyzers, stages, stage cache, fusion.
 pub mod cache;
+pub mod analyze;

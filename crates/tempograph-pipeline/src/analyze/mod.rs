@@ -1,0 +1,4 @@
+//! Perception: what each stage measures, and what is decided from it.
+
+pub mod speech;
+pub mod track;
