@@ -1,1 +1,3 @@
 //! Model families (what a model means) and the model store (where its weights come from).
+
+pub mod vad;
