@@ -1,0 +1,168 @@
+//! Scoring by name: what `tempograph eval KIND --truth T FILE` does.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+use tempograph_core::{Error, ErrorKind, Result};
+
+use crate::{
+    ap,
+    depth::{self, Alignment, DepthOptions, Quantity},
+    der::{self, DerOptions},
+    input::{in_file, parse_json, read_bytes, read_text},
+    mot, scenes, wer,
+};
+
+/// The kinds [`run`] knows.
+pub const KINDS: [&str; 6] = ["mot", "scenes", "wer", "der", "ap", "depth"];
+
+/// Options of every kind; each reads its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvalOptions {
+    /// `wer`: compare lower-case words without punctuation.
+    pub normalize: bool,
+    /// `der`: seconds cut out around each boundary of the truth, half on each side.
+    pub collar: f64,
+    /// `der`: leave out where truth speakers overlap.
+    pub skip_overlap: bool,
+    /// `der`: stretches to score, `(start, end)` in seconds.
+    pub uem: Option<Vec<(f64, f64)>>,
+    /// `mot`: least IoU of a match.
+    pub iou: f64,
+    /// `mot`: classes to score; all when empty.
+    pub labels: Vec<String>,
+    /// `scenes`: frames a cut may be off.
+    pub tolerance: f64,
+    /// `scenes`: frames a second, where neither file says.
+    pub fps: Option<f64>,
+    /// `scenes`: which video of a file with several; from `analysis.json` when not given.
+    pub video: Option<String>,
+    /// `depth`: what the maps hold and what is fitted.
+    pub depth: DepthOptions,
+}
+
+impl Default for EvalOptions {
+    fn default() -> Self {
+        Self {
+            normalize: false,
+            collar: 0.0,
+            skip_overlap: false,
+            uem: None,
+            iou: 0.5,
+            labels: Vec::new(),
+            tolerance: 0.0,
+            fps: None,
+            video: None,
+            depth: DepthOptions::default(),
+        }
+    }
+}
+
+impl EvalOptions {
+    /// Sets the depth options by their names: `depth` or `disparity` for what the truth and the
+    /// file hold, `none`, `scale-shift` or `median` for what is fitted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for another name.
+    pub fn set_depth(&mut self, truth: &str, found: &str, alignment: &str) -> Result<()> {
+        let unknown = |what: &str, name: &str| Error::new(ErrorKind::Usage, format!("unknown {what}: {name}"));
+        let quantity = |name: &str| match name {
+            "depth" => Ok(Quantity::Depth),
+            "disparity" => Ok(Quantity::Disparity),
+            _ => Err(unknown("depth quantity", name).with_hint("choose `depth` or `disparity`")),
+        };
+        self.depth = DepthOptions {
+            truth: quantity(truth)?,
+            found: quantity(found)?,
+            alignment: match alignment {
+                "none" => Alignment::None,
+                "scale-shift" => Alignment::ScaleShift,
+                "median" => Alignment::Median,
+                _ => {
+                    let error = unknown("alignment", alignment);
+                    return Err(error.with_hint("choose `none`, `scale-shift` or `median`"));
+                }
+            },
+        };
+        Ok(())
+    }
+}
+
+/// Scores `file` against `truth`.
+///
+/// - `mot`: MOTChallenge text, or our `detections.jsonl`, which is compared only on the frames it
+///   lists;
+/// - `scenes`: see [`scenes::parse`]; the result has an entry for each detector;
+/// - `wer`: see [`wer::transcript`];
+/// - `der`: RTTM or `analysis.json`;
+/// - `ap`: COCO annotations and results;
+/// - `depth`: `.npy`, `.npz` or `.pfm`.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for an unknown kind; what reading and scoring give, with the file's name.
+pub fn run(kind: &str, truth: &Path, file: &Path, options: &EvalOptions) -> Result<Value> {
+    match kind {
+        "mot" => {
+            let (mut t, mut f) = (mot_file(truth)?, mot_file(file)?);
+            t.keep_confident(1.0);
+            if !options.labels.is_empty() {
+                t.keep_labels(&options.labels);
+                f.keep_labels(&options.labels);
+            }
+            t.keep_frames_of(&f);
+            json(&mot::score(&t, &f, options.iou)?)
+        }
+        "scenes" => {
+            let (t, f) = (read_text(truth)?, read_text(file)?);
+            let video = options.video.clone().or_else(|| scenes::video_of(&f)).or_else(|| scenes::video_of(&t));
+            let t = scenes::parse(&t, video.as_deref()).map_err(in_file(truth))?;
+            let f = scenes::parse(&f, video.as_deref()).map_err(in_file(file))?;
+            json(&scenes::score_all(&t, &f, options.tolerance, options.fps)?)
+        }
+        "wer" => {
+            let text = |path: &Path| {
+                let text = wer::transcript(&read_text(path)?).map_err(in_file(path))?;
+                Ok::<_, Error>(if options.normalize { wer::normalize(&text) } else { text })
+            };
+            json(&wer::score(&text(truth)?, &text(file)?)?)
+        }
+        "der" => {
+            let o = DerOptions { collar: options.collar, skip_overlap: options.skip_overlap, uem: options.uem.clone() };
+            json(&der::score_all(&turns(truth)?, &turns(file)?, &o)?)
+        }
+        "ap" => {
+            let t = ap::truth(&read_text(truth)?).map_err(in_file(truth))?;
+            let f = ap::found(&read_text(file)?).map_err(in_file(file))?;
+            json(&ap::score(&t, &f))
+        }
+        "depth" => {
+            let map = |path: &Path| depth::read_map(&read_bytes(path)?).map_err(in_file(path));
+            json(&depth::score(&map(truth)?, &map(file)?, &options.depth)?)
+        }
+        _ => Err(Error::new(ErrorKind::Usage, format!("unknown kind of evaluation: {kind}"))
+            .with_hint(format!("choose one of `{}`", KINDS.join("`, `")))),
+    }
+}
+
+fn mot_file(path: &Path) -> Result<mot::Sequence> {
+    let text = read_text(path)?;
+    let sequence = match text.trim_start().starts_with('{') {
+        true => mot::from_detections_jsonl(&text),
+        false => mot::from_mot_text(&text),
+    };
+    sequence.map_err(in_file(path))
+}
+
+fn turns(path: &Path) -> Result<der::Recordings> {
+    let text = read_text(path)?;
+    let turns = match text.trim_start().starts_with('{') {
+        true => parse_json(&text).and_then(|json| der::from_analysis(&json)),
+        false => der::from_rttm(&text),
+    };
+    turns.map_err(in_file(path))
+}
+
+fn json(scores: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(scores).map_err(|e| Error::new(ErrorKind::Internal, format!("scores do not serialise: {e}")))
+}
