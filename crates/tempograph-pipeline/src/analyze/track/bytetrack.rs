@@ -1,0 +1,300 @@
+//! ByteTrack: every detection box counts, the faint ones second.
+//!
+//! Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022,
+//! with the constants of its reference implementation. Two things differ: times are seconds
+//! instead of frame counts, so that a low or uneven analysis rate works, and a detection may be
+//! held to its track's class.
+
+use tempograph_core::{Detections, MediaTime, assign::assign_within};
+
+use super::{Clock, Labels, Sighting, Tracker, corners, distance, kalman::Axis};
+
+/// Process and measurement noise of position and size, as a share of the box height (DeepSORT).
+const POSITION_STD: f64 = 1.0 / 20.0;
+/// Process noise of velocities, as a share of the box height and step (DeepSORT).
+const VELOCITY_STD: f64 = 1.0 / 160.0;
+/// Largest IoU distance at which a faint detection continues a track.
+const SECOND_LIMIT: f64 = 0.5;
+/// Largest distance at which a second sighting confirms a track.
+const UNCONFIRMED_LIMIT: f64 = 0.7;
+/// IoU distance below which a lost and a followed track are one object.
+const DUPLICATE: f64 = 0.15;
+
+/// How [`ByteTrack`] decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByteTrackOptions {
+    /// Detections of at least this score are associated first.
+    pub high_score: f32,
+    /// Detections below this score are ignored.
+    pub low_score: f32,
+    /// How far above `high_score` a detection must be to start a track.
+    pub start_margin: f32,
+    /// Largest distance, `1 - IoU · score`, of the first association.
+    pub match_limit: f64,
+    /// How long a track outlives its last sighting; never less than two steps.
+    pub lost: MediaTime,
+    /// Distance of analysed frames.
+    pub step: MediaTime,
+    /// Whether a detection joins only tracks whose most frequent class is its own.
+    pub class_aware: bool,
+}
+
+impl Default for ByteTrackOptions {
+    fn default() -> Self {
+        Self {
+            high_score: 0.5,
+            low_score: 0.1,
+            start_margin: 0.1,
+            match_limit: 0.8,
+            lost: MediaTime::from_millis(1000),
+            step: MediaTime::from_nanos(1_000_000_000 / 30),
+            class_aware: true,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unconfirmed,
+    Followed,
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    id: u32,
+    state: State,
+    /// Centre x, centre y, width over height, height.
+    axes: [Axis; 4],
+    labels: Labels,
+    started: i64,
+    seen: i64,
+    first: (u64, usize),
+    /// Row of the current frame.
+    row: Option<usize>,
+}
+
+/// The ByteTrack tracker.
+#[derive(Debug)]
+pub struct ByteTrack {
+    options: ByteTrackOptions,
+    clock: Clock,
+    targets: Vec<Target>,
+    confirmed: Vec<Sighting>,
+    last_id: u32,
+    updates: u64,
+    /// Whether the next frame is the first one after the start or a cut: its tracks count at once.
+    fresh: bool,
+}
+
+impl ByteTrack {
+    /// A tracker that has seen nothing.
+    pub fn new(options: ByteTrackOptions) -> Self {
+        let clock = Clock::new(options.step);
+        Self { options, clock, targets: Vec::new(), confirmed: Vec::new(), last_id: 0, updates: 0, fresh: true }
+    }
+
+    /// Pairs `targets` with `rows`; matched targets take their row in, the rest of both is returned.
+    fn associate(
+        &mut self,
+        targets: Vec<usize>,
+        rows: Vec<usize>,
+        d: &Detections,
+        limit: f64,
+        fuse_score: bool,
+    ) -> (Vec<usize>, Vec<usize>) {
+        if targets.is_empty() || rows.is_empty() {
+            return (targets, rows);
+        }
+        let boxes: Vec<[f64; 4]> = rows.iter().map(|&r| corners(d.boxes()[r])).collect();
+        let mut costs = Vec::with_capacity(targets.len() * rows.len());
+        for &t in &targets {
+            let (target, label) = (self.targets[t].corners(), self.targets[t].labels.majority());
+            for (&r, &b) in rows.iter().zip(&boxes) {
+                let cost = if self.options.class_aware && d.labels()[r] != label {
+                    f64::INFINITY
+                } else if fuse_score {
+                    1.0 - (1.0 - distance(target, b)) * f64::from(d.scores()[r])
+                } else {
+                    distance(target, b)
+                };
+                costs.push(cost);
+            }
+        }
+        let pairs = assign_within(&costs, targets.len(), rows.len(), limit);
+        let mut free = vec![true; rows.len()];
+        let mut left = Vec::new();
+        for (&t, pair) in targets.iter().zip(pairs) {
+            match pair {
+                Some(at) => {
+                    free[at] = false;
+                    self.see(t, rows[at], boxes[at], &d.labels()[rows[at]]);
+                }
+                None => left.push(t),
+            }
+        }
+        (left, rows.into_iter().zip(free).filter_map(|(r, f)| f.then_some(r)).collect())
+    }
+
+    fn see(&mut self, target: usize, row: usize, b: [f64; 4], label: &str) {
+        let target = &mut self.targets[target];
+        target.correct(b);
+        target.labels.add(label);
+        target.seen = self.clock.now;
+        target.row = Some(row);
+        if target.state == State::Unconfirmed {
+            self.last_id += 1;
+            target.id = self.last_id;
+            let (update, row) = target.first;
+            self.confirmed.push(Sighting { track: target.id, update, row });
+        }
+        target.state = State::Followed;
+    }
+
+    fn start(&mut self, row: usize, b: [f64; 4], label: &str) {
+        let state = if self.fresh { State::Followed } else { State::Unconfirmed };
+        if self.fresh {
+            self.last_id += 1;
+        }
+        self.targets.push(Target {
+            id: self.last_id,
+            state,
+            axes: start_axes(b),
+            labels: Labels::new(label),
+            started: self.clock.now,
+            seen: self.clock.now,
+            first: (self.updates, row),
+            row: Some(row),
+        });
+    }
+
+    /// Of a followed and a lost track in one place, keeps the one followed for longer.
+    fn drop_duplicates(&mut self) {
+        let mut dropped = vec![false; self.targets.len()];
+        for (a, followed) in self.targets.iter().enumerate().filter(|(_, t)| t.state != State::Lost) {
+            for (b, lost) in self.targets.iter().enumerate().filter(|(_, t)| t.state == State::Lost) {
+                let other_class =
+                    self.options.class_aware && followed.labels.majority() != lost.labels.majority();
+                if !other_class && distance(followed.corners(), lost.corners()) < DUPLICATE {
+                    let longer = followed.seen - followed.started > lost.seen - lost.started;
+                    dropped[if longer { b } else { a }] = true;
+                }
+            }
+        }
+        let mut dropped = dropped.into_iter();
+        self.targets.retain(|_| !dropped.next().unwrap_or(false));
+    }
+}
+
+impl Tracker for ByteTrack {
+    fn name(&self) -> &'static str {
+        "bytetrack"
+    }
+
+    fn update(&mut self, d: &Detections, time: MediaTime) -> Vec<Option<u32>> {
+        let steps = self.clock.advance(time);
+        let lost_after = self.clock.steps(self.options.lost).max(2);
+        self.confirmed.clear();
+        if steps > lost_after {
+            self.targets.clear();
+        }
+        for target in &mut self.targets {
+            target.row = None;
+            if target.state != State::Unconfirmed {
+                (0..steps).for_each(|_| target.predict());
+            }
+        }
+
+        let o = &self.options;
+        let high: Vec<usize> = (0..d.len()).filter(|&r| d.scores()[r] >= o.high_score).collect();
+        let low = (0..d.len()).filter(|&r| d.scores()[r] < o.high_score && d.scores()[r] > o.low_score).collect();
+        let (match_limit, start_score) = (o.match_limit, o.high_score + o.start_margin);
+        let of = |state: State, targets: &[Target]| -> Vec<usize> {
+            (0..targets.len()).filter(|&t| targets[t].state == state).collect()
+        };
+        let unconfirmed = of(State::Unconfirmed, &self.targets);
+        let mut pool = of(State::Followed, &self.targets);
+        pool.extend(of(State::Lost, &self.targets));
+
+        let (left, high) = self.associate(pool, high, d, match_limit, true);
+        let left = left.into_iter().filter(|&t| self.targets[t].state == State::Followed).collect();
+        let (left, _) = self.associate(left, low, d, SECOND_LIMIT, false);
+        for t in left {
+            self.targets[t].state = State::Lost;
+        }
+        let (_, high) = self.associate(unconfirmed, high, d, UNCONFIRMED_LIMIT, true);
+        let now = self.clock.now;
+        self.targets.retain(|t| match t.state {
+            State::Unconfirmed => false,
+            State::Followed => true,
+            State::Lost => now - t.seen <= lost_after,
+        });
+        for row in high.into_iter().filter(|&r| d.scores()[r] >= start_score) {
+            self.start(row, corners(d.boxes()[row]), &d.labels()[row]);
+        }
+        self.drop_duplicates();
+
+        let mut ids = vec![None; d.len()];
+        for target in self.targets.iter().filter(|t| t.state == State::Followed) {
+            if let Some(row) = target.row {
+                ids[row] = Some(target.id);
+            }
+        }
+        self.updates += 1;
+        self.fresh = false;
+        ids
+    }
+
+    fn confirmed(&self) -> &[Sighting] {
+        &self.confirmed
+    }
+
+    fn cut(&mut self) {
+        self.targets.clear();
+        self.confirmed.clear();
+        self.fresh = true;
+    }
+}
+
+/// Centre, aspect ratio and height of a box; a box without height counts as one pixel high.
+fn measure(b: [f64; 4]) -> [f64; 4] {
+    let (w, h) = ((b[2] - b[0]).max(0.0), (b[3] - b[1]).max(1.0));
+    [(b[0] + b[2]) / 2.0, (b[1] + b[3]) / 2.0, w / h, h]
+}
+
+fn start_axes(b: [f64; 4]) -> [Axis; 4] {
+    let [x, y, a, h] = measure(b);
+    let (position, velocity) = (2.0 * POSITION_STD * h, 10.0 * VELOCITY_STD * h);
+    [
+        Axis::new(x, position, velocity),
+        Axis::new(y, position, velocity),
+        Axis::new(a, 1e-2, 1e-5),
+        Axis::new(h, position, velocity),
+    ]
+}
+
+impl Target {
+    fn predict(&mut self) {
+        if self.state != State::Followed {
+            self.axes[3].rate = 0.0;
+        }
+        let h = self.axes[3].value;
+        let (position, velocity) = (POSITION_STD * h, VELOCITY_STD * h);
+        for (i, axis) in self.axes.iter_mut().enumerate() {
+            if i == 2 { axis.predict(1e-2, 1e-5) } else { axis.predict(position, velocity) }
+        }
+    }
+
+    fn correct(&mut self, b: [f64; 4]) {
+        let std = POSITION_STD * self.axes[3].value;
+        for (i, (axis, value)) in self.axes.iter_mut().zip(measure(b)).enumerate() {
+            axis.correct(value, if i == 2 { 1e-1 } else { std });
+        }
+    }
+
+    fn corners(&self) -> [f64; 4] {
+        let [x, y, a, h] = self.axes.map(|axis| axis.value);
+        let w = a * h;
+        [x - w / 2.0, y - h / 2.0, x + w / 2.0, y + h / 2.0]
+    }
+}
