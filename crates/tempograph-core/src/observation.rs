@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Detections, MediaTime, Span};
+use crate::{Detections, Issue, MediaTime, Span};
 
 /// One producer's claim about a span. Append-only: fusion weighs claims, it never edits them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ pub enum Claim {
     },
     /// Recognised speech.
     Speech(SpeechSegment),
+    /// Something went wrong here.
+    Issue(Issue),
 }
 
 /// Recognised speech of one span.
