@@ -19,7 +19,8 @@ pub use labels::COCO_80;
 
 /// Constructors by family name, as in the manifest's `family`.
 const FAMILIES: &[(&str, Open)] = &[
-    ("nanodet", nanodet::open), //
+    // One row a family.
+    ("nanodet", nanodet::open),
 ];
 
 type Open = fn(&dyn Session, &DetectorOptions) -> Result<Box<dyn Family>>;

@@ -12,6 +12,7 @@ use tempograph_core::{
 /// A session that gives the same outputs whatever it is asked.
 pub(super) struct FakeSession {
     inputs: Vec<TensorInfo>,
+    declared: Vec<TensorInfo>,
     outputs: Vec<Tensor>,
     metadata: Vec<(String, String)>,
 }
@@ -19,7 +20,8 @@ pub(super) struct FakeSession {
 impl FakeSession {
     pub(super) fn new(input: &[Option<usize>], outputs: Vec<Tensor>) -> Self {
         let inputs = vec![TensorInfo { name: "image".into(), shape: input.to_vec() }];
-        Self { inputs, outputs, metadata: Vec::new() }
+        let declare = |t: &Tensor| TensorInfo { name: String::new(), shape: t.shape().iter().map(|&d| Some(d)).collect() };
+        Self { inputs, declared: outputs.iter().map(declare).collect(), outputs, metadata: Vec::new() }
     }
 
     pub(super) fn with_metadata(mut self, key: &str, value: &str) -> Self {
@@ -33,7 +35,7 @@ impl Session for FakeSession {
         &self.inputs
     }
     fn outputs(&self) -> &[TensorInfo] {
-        &[]
+        &self.declared
     }
     fn metadata(&self, key: &str) -> Option<String> {
         self.metadata.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone())
