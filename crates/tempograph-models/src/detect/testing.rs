@@ -20,7 +20,8 @@ pub(super) struct FakeSession {
 impl FakeSession {
     pub(super) fn new(input: &[Option<usize>], outputs: Vec<Tensor>) -> Self {
         let inputs = vec![TensorInfo { name: "image".into(), shape: input.to_vec() }];
-        let declare = |t: &Tensor| TensorInfo { name: String::new(), shape: t.shape().iter().map(|&d| Some(d)).collect() };
+        let declare =
+            |t: &Tensor| TensorInfo { name: String::new(), shape: t.shape().iter().map(|&d| Some(d)).collect() };
         Self { inputs, declared: outputs.iter().map(declare).collect(), outputs, metadata: Vec::new() }
     }
 
