@@ -14,6 +14,7 @@ mod nms;
 mod runner;
 #[cfg(test)]
 mod testing;
+mod yolo;
 
 pub use labels::COCO_80;
 
@@ -21,6 +22,7 @@ pub use labels::COCO_80;
 const FAMILIES: &[(&str, Open)] = &[
     // One row a family.
     ("nanodet", nanodet::open),
+    ("yolo", yolo::open),
 ];
 
 type Open = fn(&dyn Session, &DetectorOptions) -> Result<Box<dyn Family>>;
