@@ -126,6 +126,9 @@ struct Matched {
     to_find: usize,
 }
 
+/// What is to be found and what was.
+type Boxes<'a> = (Vec<&'a Annotation>, Vec<&'a Found>);
+
 /// Scores `found` against `truth`.
 pub fn score(truth: &Truth, found: &[Found]) -> ApScores {
     let mut images: Vec<i64> = truth.images.iter().map(|i| i.id).collect();
@@ -134,7 +137,7 @@ pub fn score(truth: &Truth, found: &[Found]) -> ApScores {
     let mut classes: BTreeMap<i64, &str> = BTreeMap::new();
     classes.extend(truth.categories.iter().map(|c| (c.id, c.name.as_str())));
 
-    let mut boxes: BTreeMap<(i64, i64), (Vec<&Annotation>, Vec<&Found>)> = BTreeMap::new();
+    let mut boxes: BTreeMap<(i64, i64), Boxes<'_>> = BTreeMap::new();
     for a in &truth.annotations {
         boxes.entry((a.category_id, a.image_id)).or_default().0.push(a);
     }

@@ -49,6 +49,9 @@ pub struct SceneScores {
     pub extra: Vec<f64>,
 }
 
+/// A cut as a number of the unit compared.
+type InUnit<'a> = dyn Fn(&Cut) -> Option<f64> + 'a;
+
 /// Compares two lists of cuts, pairing as many as possible that are at most `tolerance` frames apart.
 ///
 /// Compared as frames where both lists have them. Compared as seconds otherwise, with half a frame
@@ -61,7 +64,7 @@ pub fn score(truth: &[Cut], found: &[Cut], tolerance: f64, fps: Option<f64>) -> 
     let fps = fps.filter(|f| f.is_finite() && *f > 0.0);
     let frame = |c: &Cut| c.frame.or_else(|| Some(c.seconds? * fps?));
     let seconds = |c: &Cut| c.seconds.or_else(|| Some(c.frame? / fps?));
-    let (unit, near, value): (_, _, &dyn Fn(&Cut) -> Option<f64>) = if all().all(|c| c.frame.is_some()) {
+    let (unit, near, value): (_, _, &InUnit<'_>) = if all().all(|c| c.frame.is_some()) {
         ("frames", tolerance, &frame)
     } else if fps.is_some() && all().all(|c| frame(c).is_some()) {
         ("frames", tolerance + 0.5, &frame)

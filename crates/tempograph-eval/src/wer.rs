@@ -103,7 +103,7 @@ pub fn transcript(content: &str) -> Result<String> {
     {
         return from_json(&json).ok_or_else(|| Error::new(ErrorKind::InvalidData, "no transcript in this JSON"));
     }
-    let cues = start.starts_with("WEBVTT") || start.lines().any(|l| is_timing(l));
+    let cues = start.starts_with("WEBVTT") || start.lines().any(is_timing);
     if !cues {
         return Ok(join(content.lines()));
     }

@@ -39,13 +39,14 @@ pub struct ByteTrackOptions {
     pub class_aware: bool,
 }
 
+/// The reference's evaluation settings (`tools/track.py`): 0.6, 0.1, 0.9, one second.
 impl Default for ByteTrackOptions {
     fn default() -> Self {
         Self {
-            high_score: 0.5,
+            high_score: 0.6,
             low_score: 0.1,
             start_margin: 0.1,
-            match_limit: 0.8,
+            match_limit: 0.9,
             lost: MediaTime::from_millis(1000),
             step: MediaTime::from_nanos(1_000_000_000 / 30),
             class_aware: true,
@@ -173,8 +174,7 @@ impl ByteTrack {
         let mut dropped = vec![false; self.targets.len()];
         for (a, followed) in self.targets.iter().enumerate().filter(|(_, t)| t.state != State::Lost) {
             for (b, lost) in self.targets.iter().enumerate().filter(|(_, t)| t.state == State::Lost) {
-                let other_class =
-                    self.options.class_aware && followed.labels.majority() != lost.labels.majority();
+                let other_class = self.options.class_aware && followed.labels.majority() != lost.labels.majority();
                 if !other_class && distance(followed.corners(), lost.corners()) < DUPLICATE {
                     let longer = followed.seen - followed.started > lost.seen - lost.started;
                     dropped[if longer { b } else { a }] = true;

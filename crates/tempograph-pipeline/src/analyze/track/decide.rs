@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tempograph_core::{
-    Claim, Error, ErrorKind, MediaTime, Observation, Result, Span,
-    timeline::Track,
-};
+use tempograph_core::{Claim, Error, ErrorKind, MediaTime, Observation, Result, Span, timeline::Track};
 
 use super::{ByteTrack, ByteTrackOptions, Labels, Sort, SortOptions, Tracker};
 

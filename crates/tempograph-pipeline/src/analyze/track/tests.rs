@@ -5,10 +5,7 @@ use tempograph_core::{BoxXyxy, Claim, Detections, MediaTime, Observation, Span};
 use super::*;
 
 fn both() -> [Box<dyn Tracker>; 2] {
-    [
-        Box::new(ByteTrack::new(ByteTrackOptions::default())),
-        Box::new(Sort::new(SortOptions::default())),
-    ]
+    [Box::new(ByteTrack::new(ByteTrackOptions::default())), Box::new(Sort::new(SortOptions::default()))]
 }
 
 fn at(frame: i64) -> MediaTime {
@@ -164,4 +161,120 @@ fn the_step_is_the_median_distance() {
 fn an_unknown_tracker_is_named() {
     assert_eq!(TrackerKind::from_name("sort").expect("known"), TrackerKind::Sort);
     assert!(TrackerKind::from_name("x").expect_err("unknown").to_string().ends_with(": x"));
+}
+
+mod recorded {
+    //! Sequences that may not be shipped, read from beside the repository.
+
+    use std::{collections::BTreeMap, path::PathBuf};
+
+    use tempograph_eval::mot::{self, MotScores, Row, Sequence};
+
+    use super::*;
+
+    fn shared_media() -> Option<PathBuf> {
+        let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = manifest.ancestors().map(|a| a.join("shared/media")).find(|p| p.is_dir());
+        if found.is_none() {
+            println!("skipped: shared media not present");
+        }
+        found
+    }
+
+    /// Detections by frame from MOTChallenge text, whose ids are not used; frames 1 to `last`.
+    fn detections(text: &str, last: i64, fps: f64) -> Vec<Observation> {
+        let mut frames: BTreeMap<i64, Detections> = (1..=last).map(|f| (f, Detections::default())).collect();
+        for line in text.lines() {
+            let f: Vec<&str> = line.split(',').collect();
+            let n = |i: usize| f[i].parse::<f32>().expect("a number");
+            let label = if f[7].parse::<f32>().is_ok() { "person" } else { f[7] };
+            let bbox = BoxXyxy::from_xywh(n(2), n(3), n(4), n(5));
+            frames.entry(n(0) as i64).or_default().push(bbox, n(6), label);
+        }
+        let time = |f: i64| MediaTime::from_secs_f64(f as f64 / fps);
+        frames
+            .into_iter()
+            .map(|(f, detections)| Observation {
+                span: Span::new(time(f - 1), time(f)),
+                claim: Claim::Detections { frame: (f - 1) as u64, detections },
+            })
+            .collect()
+    }
+
+    fn score(truth: &str, tracked: &Tracked) -> MotScores {
+        let mut truth = mot::from_mot_text(truth).expect("truth");
+        truth.keep_confident(1.0);
+        let mut found = Sequence { lists_empty_frames: true, ..Sequence::default() };
+        for o in &tracked.observations {
+            let Claim::Detections { frame, detections } = &o.claim else { continue };
+            let rows = detections.iter().filter_map(|d| {
+                let b = d.bbox;
+                // The files at hand count pixels from 1, and so do the boxes made from them.
+                let xywh = [b.x1 - 1.0, b.y1 - 1.0, b.width(), b.height()].map(f64::from);
+                Some(Row { id: i64::from(d.track?), xywh, confidence: 1.0, label: None })
+            });
+            found.frames.insert(*frame as i64 + 1, rows.collect());
+        }
+        truth.keep_frames_of(&found);
+        mot::score(&truth, &found, 0.5).expect("few pairs")
+    }
+
+    #[test]
+    fn tud_campus_is_at_least_as_good_as_the_reference() {
+        let Some(media) = shared_media() else { return };
+        let read = |name: &str| std::fs::read_to_string(media.join("mot").join(name)).expect(name);
+        let seen = detections(&read("TUD-Campus.det.txt"), 71, 25.0);
+        for (kind, mota, idf1) in [(TrackerKind::ByteTrack, 0.579, 0.603), (TrackerKind::Sort, 0.0, 0.0)] {
+            let tracked = track(&seen, &[], &TrackOptions { tracker: kind, ..TrackOptions::default() });
+            let s = score(&read("TUD-Campus.gt.txt"), &tracked);
+            println!(
+                "{}: MOTA {:.4} IDF1 {:.4} HOTA {:.4} switches {} ids {} rows {}",
+                kind.as_str(),
+                s.mota,
+                s.idf1,
+                s.hota,
+                s.num_switches,
+                tracked.tracks.len(),
+                s.num_predictions
+            );
+            assert!(s.mota >= mota && s.idf1 >= idf1, "{}: {s:?}", kind.as_str());
+        }
+    }
+
+    #[test]
+    fn pets_names_no_more_people_than_the_reference() {
+        let Some(media) = shared_media() else { return };
+        let text = std::fs::read_to_string(media.join("mot/PETS09-S2L1.det.txt")).expect("detections");
+        for kind in [TrackerKind::ByteTrack, TrackerKind::Sort] {
+            let options = TrackOptions { tracker: kind, ..TrackOptions::default() };
+            let tracked = track(&detections(&text, 795, 7.0), &[], &options);
+            let rows: u64 = tracked.tracks.iter().map(|t| t.frames).sum();
+            println!("{}: ids {} rows {rows}", kind.as_str(), tracked.tracks.len());
+            assert!(kind == TrackerKind::Sort || tracked.tracks.len() <= 51, "{}", tracked.tracks.len());
+        }
+    }
+
+    #[test]
+    fn true_boxes_keep_their_names() {
+        let Some(media) = shared_media() else { return };
+        let text = std::fs::read_to_string(media.join("truth/public_e_mot.gt.txt")).expect("truth");
+        let seen = detections(&text, 500, 25.0);
+        for every in [1, 2, 5, 12] {
+            let sampled: Vec<Observation> = seen.iter().step_by(every).cloned().collect();
+            for class_aware in [true, false] {
+                let mut options = TrackOptions::default();
+                options.bytetrack.class_aware = class_aware;
+                let tracked = track(&sampled, &[], &options);
+                let s = score(&text, &tracked);
+                println!(
+                    "every {every}, class aware {class_aware}: MOTA {:.4} IDF1 {:.4} HOTA {:.4} ids {}",
+                    s.mota,
+                    s.idf1,
+                    s.hota,
+                    tracked.tracks.len()
+                );
+                assert!(every > 1 || s.idf1 >= 0.95, "{s:?}");
+            }
+        }
+    }
 }
