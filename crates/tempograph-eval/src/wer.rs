@@ -7,8 +7,6 @@ use serde::Serialize;
 use serde_json::Value;
 use tempograph_core::{Error, ErrorKind, Result};
 
-use crate::input::ratio;
-
 /// Error rates and the counts behind them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WerScores {
@@ -39,10 +37,13 @@ pub struct WerScores {
 /// Most cells of an alignment table; 2 bits each.
 const MAX_CELLS: usize = 1 << 31;
 
+/// Most pairs of characters that are compared.
+const MAX_COMPARISONS: usize = 1 << 36;
+
 /// Scores `found` against `truth` exactly as they stand, case and punctuation included.
 ///
 /// # Errors
-/// [`ErrorKind::OverBudget`] when the word alignment would need over 2 billion cells.
+/// [`ErrorKind::OverBudget`] when there would be over 2 billion pairs of words or 69 billion of characters.
 pub fn score(truth: &str, found: &str) -> Result<WerScores> {
     let (truth_words, found_words) = (words(truth), words(found));
     let edits = align(&truth_words, &found_words)?;
@@ -56,7 +57,7 @@ pub fn score(truth: &str, found: &str) -> Result<WerScores> {
     };
     Ok(WerScores {
         wer,
-        cer: cer(truth, found),
+        cer: cer(truth, found)?,
         mer,
         wil: 1.0 - wip,
         wip,
@@ -145,10 +146,11 @@ fn without_tags(line: &str) -> String {
 
 fn from_json(json: &Value) -> Option<String> {
     let texts = |list: &Value| {
-        let texts = list.as_array()?.iter().filter(|e| e.get("type").is_none_or(|t| t == "speech"));
+        let kind = |e: &Value| e.get("type").or_else(|| e.get("kind")).cloned();
+        let texts = list.as_array()?.iter().filter(|e| kind(e).is_none_or(|k| k == "speech"));
         Some(join(texts.filter_map(|e| e.get("text")?.as_str())))
     };
-    ["audio_events", "segments", "audio"]
+    ["audio_events", "segments", "turns"]
         .iter()
         .find_map(|k| json.get(k).and_then(texts))
         .or_else(|| json.get("text").and_then(Value::as_str).map(str::to_owned))
@@ -180,10 +182,10 @@ fn words(text: &str) -> Vec<String> {
     squeezed.trim_matches(is_space).split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect()
 }
 
-fn cer(truth: &str, found: &str) -> f64 {
+fn cer(truth: &str, found: &str) -> Result<f64> {
     let chars = |t: &str| t.trim_matches(is_space).chars().collect::<Vec<_>>();
     let (t, f) = (chars(truth), chars(found));
-    if t.is_empty() { f.len() as f64 } else { ratio(edit_distance(&t, &f) as f64, t.len() as f64, 0.0) }
+    if t.is_empty() { Ok(f.len() as f64) } else { Ok(edit_distance(&t, &f)? as f64 / t.len() as f64) }
 }
 
 /// The part of `a` and `b` left without their common start and end.
@@ -194,20 +196,42 @@ fn middle<'a, T: PartialEq>(a: &'a [T], b: &'a [T]) -> (&'a [T], &'a [T], usize)
     (&a[..a.len() - back], &b[..b.len() - back], front + back)
 }
 
-fn edit_distance(a: &[char], b: &[char]) -> usize {
+/// Levenshtein distance, 64 rows of the table at a time (Myers 1999, in Hyyrö's blocks).
+fn edit_distance(a: &[char], b: &[char]) -> Result<usize> {
     let (a, b, _) = middle(a, b);
-    let (a, b) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    let mut row: Vec<u32> = (0..=a.len() as u32).collect();
-    for &y in b {
-        let mut diagonal = row[0];
-        row[0] += 1;
-        for (i, &x) in a.iter().enumerate() {
-            let replaced = diagonal + u32::from(x != y);
-            diagonal = row[i + 1];
-            row[i + 1] = replaced.min(row[i].min(diagonal) + 1);
-        }
+    if a.len().checked_mul(b.len()).is_none_or(|cells| cells > MAX_COMPARISONS) {
+        let what = format!("too many characters to compare: {} by {}", a.len(), b.len());
+        return Err(Error::new(ErrorKind::OverBudget, what));
     }
-    row[a.len()] as usize
+    let mut alphabet = a.to_vec();
+    alphabet.sort_unstable();
+    alphabet.dedup();
+    // A character that `a` lacks gets the number after the last, whose mask stays empty.
+    let number = |c: &char| alphabet.binary_search(c).unwrap_or(alphabet.len());
+    let columns: Vec<usize> = b.iter().map(number).collect();
+    let mut masks = vec![0u64; alphabet.len() + 1];
+    // Change from column to column along the row above a block; along the first row it is 1.
+    let mut across = vec![1i8; b.len()];
+    for block in a.chunks(64) {
+        let rows: Vec<usize> = block.iter().map(number).collect();
+        rows.iter().enumerate().for_each(|(i, &c)| masks[c] |= 1 << i);
+        let last = 1u64 << (block.len() - 1);
+        let (mut up, mut down) = (u64::MAX, 0u64);
+        for (carry, &c) in across.iter_mut().zip(&columns) {
+            let (rises, falls) = (u64::from(*carry > 0), u64::from(*carry < 0));
+            let vertical = masks[c] | down;
+            let equal = masks[c] | falls;
+            let diagonal = ((equal & up).wrapping_add(up) ^ up) | equal;
+            let (rise, fall) = (down | !(diagonal | up), up & diagonal);
+            *carry = i8::from(rise & last != 0) - i8::from(fall & last != 0);
+            let (rise, fall) = (rise << 1 | rises, fall << 1 | falls);
+            up = fall | !(vertical | rise);
+            down = rise & vertical;
+        }
+        rows.iter().for_each(|&c| masks[c] = 0);
+    }
+    let change: i64 = across.iter().map(|&c| i64::from(c)).sum();
+    Ok(usize::try_from(a.len() as i64 + change).unwrap_or(0))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -300,8 +324,24 @@ mod tests {
             let chars = |t: &str| words(t).concat().chars().collect::<Vec<_>>();
             if words(&a).iter().chain(&words(&b)).all(|w| w.chars().count() == 1) {
                 let edits = (s.substitutions + s.insertions + s.deletions) as usize;
-                prop_assert_eq!(edits, edit_distance(&chars(&a), &chars(&b)));
+                prop_assert_eq!(edits, edit_distance(&chars(&a), &chars(&b)).expect("short"));
             }
+        }
+
+        #[test]
+        fn blocks_give_the_plain_distance(a in "[abcd]{0,200}", b in "[abcd]{0,200}") {
+            let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+            let mut row: Vec<usize> = (0..=a.len()).collect();
+            for y in &b {
+                let mut diagonal = row[0];
+                row[0] += 1;
+                for (i, x) in a.iter().enumerate() {
+                    let replaced = diagonal + usize::from(x != y);
+                    diagonal = row[i + 1];
+                    row[i + 1] = replaced.min(row[i].min(diagonal) + 1);
+                }
+            }
+            prop_assert_eq!(edit_distance(&a, &b).expect("short"), row[a.len()]);
         }
 
         #[test]
