@@ -1,0 +1,276 @@
+//! The small picture the scores are taken from.
+//!
+//! Frames whose longer side is over 256 pixels are brought down to it with the aspect ratio kept,
+//! as PySceneDetect's automatic downscaling does, in two-tap linear interpolation. Only source
+//! pixels that this touches are converted: at 1280 × 720 one in 25.
+
+use tempograph_core::{Error, ErrorKind, Picture, Result, Rgb, RgbRequest, ScaleFilter, Size, YuvView};
+
+use super::{
+    resize::{Taps, across, blend},
+    ycbcr::Matrix,
+};
+
+/// The longer side of a shrunken picture.
+const SIDE: u32 = 256;
+
+/// A small picture as three channels, row-major without padding.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Small {
+    pub(super) size: Size,
+    pub(super) b: Vec<u8>,
+    pub(super) g: Vec<u8>,
+    pub(super) r: Vec<u8>,
+}
+
+impl Small {
+    /// Mean over pixels and channels.
+    pub(super) fn mean(&self) -> f64 {
+        let sum = |c: &[u8]| c.iter().map(|&v| u64::from(v)).sum::<u64>();
+        let n = (3 * self.b.len()).max(1);
+        (sum(&self.b) + sum(&self.g) + sum(&self.r)) as f64 / n as f64
+    }
+}
+
+/// The size a picture of `size` is shrunk to.
+pub(super) fn small_size(size: Size) -> Size {
+    let factor = f64::from(size.width.max(size.height)) / f64::from(SIDE);
+    if factor <= 1.0 {
+        return size;
+    }
+    let side = |n: u32| (f64::from(n) / factor).round_ties_even().max(1.0) as u32;
+    Size::new(side(size.width), side(size.height))
+}
+
+/// Makes [`Small`] pictures; remembers where their pixels come from as long as the size stays.
+#[derive(Default)]
+pub(super) struct Shrinker {
+    plan: Plan,
+    samples: [Vec<u8>; 3],
+    pixels: [Vec<u8>; 3],
+    lines: [Line; 2],
+}
+
+/// One source row, already brought to the small width, in 128ths.
+#[derive(Default)]
+struct Line {
+    row: Option<u32>,
+    channels: [Vec<i16>; 3],
+}
+
+/// Where the pixels of a small picture come from.
+#[derive(Default)]
+struct Plan {
+    from: Size,
+    to: Size,
+    columns: Taps,
+    rows: Taps,
+    /// Source columns to convert: the first taps, then the second ones where they count.
+    wanted: Vec<u32>,
+    /// Exactly half in both directions: OpenCV takes the mean of two by two pixels then.
+    half: bool,
+}
+
+impl Plan {
+    fn new(from: Size) -> Self {
+        let to = small_size(from);
+        let half = from == Size::new(2 * to.width, 2 * to.height);
+        let (mut columns, rows) = (Taps::linear(from.width, to.width), Taps::linear(from.height, to.height));
+        if half {
+            columns.weights.fill([1, 1]);
+        }
+        let mut wanted = columns.first.clone();
+        if !columns.single() {
+            wanted.extend(&columns.second);
+        }
+        Self { from, to, columns, rows, wanted, half }
+    }
+}
+
+impl Shrinker {
+    /// Writes the small form of `picture` into `out`.
+    ///
+    /// # Errors
+    /// When the picture has no pixels, holds fewer than it says, or cannot be converted.
+    pub(super) fn shrink(&mut self, picture: &dyn Picture, out: &mut Small) -> Result<()> {
+        let size = picture.size();
+        if size.area() == 0 {
+            return Err(Error::new(ErrorKind::InvalidData, "a picture without pixels"));
+        }
+        if self.plan.from != size {
+            self.plan = Plan::new(size);
+        }
+        if let Some(view) = picture.yuv().filter(|view| view.size == size) {
+            check(&view)?;
+            self.fill(&Planes { view, matrix: Matrix::bt601(view.full_range) }, out);
+            return Ok(());
+        }
+        let rgb = picture.rgb(RgbRequest { size, filter: ScaleFilter::Bilinear })?;
+        if rgb.size != size || rgb.data.len() as u64 != 3 * size.area() {
+            return Err(Error::new(ErrorKind::InvalidData, "a picture holds another number of pixels than it says"));
+        }
+        self.fill(rgb.as_ref(), out);
+        Ok(())
+    }
+
+    fn fill(&mut self, source: &dyn Source, out: &mut Small) {
+        let (width, height) = (self.plan.to.width as usize, self.plan.to.height as usize);
+        out.size = self.plan.to;
+        for channel in [&mut out.b, &mut out.g, &mut out.r] {
+            channel.resize(width * height, 0);
+        }
+        for line in &mut self.lines {
+            line.row = None;
+        }
+        for y in 0..height {
+            let (first, second) = (self.plan.rows.first[y], self.plan.rows.second[y]);
+            let weights = self.plan.rows.weights[y];
+            if self.lines[0].row != Some(first) {
+                self.lines.swap(0, 1);
+                self.read(source, first, 0);
+            }
+            if self.plan.half || weights[1] != 0 {
+                self.read(source, second, 1);
+            }
+            let [a, b] = &self.lines;
+            for (channel, out) in [&mut out.b, &mut out.g, &mut out.r].into_iter().enumerate() {
+                let out = &mut out[y * width..(y + 1) * width];
+                let (a, b) = (&a.channels[channel][..width], &b.channels[channel]);
+                if self.plan.half {
+                    let b = &b[..width];
+                    for x in 0..width {
+                        out[x] = (a[x].wrapping_add(b[x]).wrapping_add(2) >> 2) as u8;
+                    }
+                } else if weights[1] == 0 {
+                    for x in 0..width {
+                        out[x] = blend(a[x], 0, weights);
+                    }
+                } else {
+                    let b = &b[..width];
+                    for x in 0..width {
+                        out[x] = blend(a[x], b[x], weights);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes sure line `slot` holds source row `row`.
+    fn read(&mut self, source: &dyn Source, row: u32, slot: usize) {
+        if self.lines[slot].row == Some(row) {
+            return;
+        }
+        let plan = &self.plan;
+        let width = plan.to.width as usize;
+        for pixels in &mut self.pixels {
+            pixels.resize(plan.wanted.len(), 0);
+        }
+        source.read(row, &plan.wanted, &mut self.samples, &mut self.pixels);
+        let line = &mut self.lines[slot];
+        line.row = Some(row);
+        for (pixels, out) in self.pixels.iter().zip(&mut line.channels) {
+            out.resize(width, 0);
+            let (first, second) = pixels.split_at(width);
+            let (out, weights) = (&mut out[..width], &plan.columns.weights[..width]);
+            if plan.half {
+                for x in 0..width {
+                    out[x] = i16::from(first[x]).wrapping_add(i16::from(second[x]));
+                }
+            } else if second.is_empty() {
+                for x in 0..width {
+                    out[x] = across(first[x], 0, weights[x]);
+                }
+            } else {
+                let second = &second[..width];
+                for x in 0..width {
+                    out[x] = across(first[x], second[x], weights[x]);
+                }
+            }
+        }
+    }
+}
+
+/// Pixels to read rows from.
+trait Source {
+    /// Writes the pixels of `row` at `columns` as B, G and R; `samples` is scratch.
+    fn read(&self, row: u32, columns: &[u32], samples: &mut [Vec<u8>; 3], out: &mut [Vec<u8>; 3]);
+}
+
+struct Planes<'a> {
+    view: YuvView<'a>,
+    matrix: Matrix,
+}
+
+impl Source for Planes<'_> {
+    fn read(&self, row: u32, columns: &[u32], samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
+        let (view, (across, down)) = (&self.view, self.view.chroma_shift);
+        for (plane, samples) in samples.iter_mut().enumerate() {
+            let (across, down) = if plane == 0 { (0, 0) } else { (across, down) };
+            let line = &view.planes[plane][(row >> down) as usize * view.strides[plane]..];
+            samples.clear();
+            samples.extend(columns.iter().map(|&x| line[(x >> across) as usize]));
+        }
+        let [y, u, v] = &*samples;
+        self.matrix.convert([y, u, v], [b, g, r]);
+    }
+}
+
+impl Source for Rgb {
+    fn read(&self, row: u32, columns: &[u32], _samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
+        let line = &self.data[row as usize * self.size.width as usize * 3..];
+        for (i, &x) in columns.iter().enumerate() {
+            let x = x as usize * 3;
+            (r[i], g[i], b[i]) = (line[x], line[x + 1], line[x + 2]);
+        }
+    }
+}
+
+/// Whether the planes hold the rows they claim.
+fn check(view: &YuvView<'_>) -> Result<()> {
+    let (across, down) = view.chroma_shift;
+    let holds = |plane: usize, across: u32, down: u32| {
+        let width = u64::from(view.size.width).div_ceil(1 << across);
+        let rows = u64::from(view.size.height).div_ceil(1 << down);
+        let stride = view.strides[plane] as u64;
+        stride >= width && (rows - 1).checked_mul(stride).is_some_and(|n| n + width <= view.planes[plane].len() as u64)
+    };
+    if across > 3 || down > 3 || !holds(0, 0, 0) || !holds(1, across, down) || !holds(2, across, down) {
+        return Err(Error::new(ErrorKind::InvalidData, "a picture plane is shorter than its size asks for"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_longer_side() {
+        for (from, to) in [
+            ((1280, 720), (256, 144)),
+            ((640, 272), (256, 109)),
+            ((256, 100), (256, 100)),
+            ((100, 50), (100, 50)),
+            ((720, 1280), (144, 256)),
+            ((5000, 3), (256, 1)),
+        ] {
+            assert_eq!(small_size(Size::new(from.0, from.1)), Size::new(to.0, to.1));
+        }
+    }
+
+    #[test]
+    fn short_planes_are_refused() {
+        let plane = [0u8; 30];
+        let view = YuvView {
+            size: Size::new(8, 4),
+            planes: [&plane, &plane, &plane],
+            strides: [8, 4, 4],
+            chroma_shift: (1, 1),
+            full_range: false,
+            bt709: false,
+        };
+        assert!(check(&view).is_err(), "32 bytes are needed, 30 are there");
+        assert!(check(&YuvView { size: Size::new(6, 4), ..view }).is_ok(), "the last row may end early");
+        assert!(check(&YuvView { strides: [4, 4, 4], ..view }).is_err());
+    }
+}
