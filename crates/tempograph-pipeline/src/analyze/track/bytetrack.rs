@@ -2,8 +2,8 @@
 //!
 //! Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022,
 //! with the constants of its reference implementation. Two things differ: times are seconds
-//! instead of frame counts, so that a low or uneven analysis rate works, and a detection may be
-//! held to its track's class.
+//! instead of frame counts, with boxes compared more widely the fewer frames a second there are, so
+//! that a low or uneven analysis rate works; and a detection counts less for a track of another class.
 
 use tempograph_core::{Detections, MediaTime, assign::assign_within};
 
@@ -35,8 +35,13 @@ pub struct ByteTrackOptions {
     pub lost: MediaTime,
     /// Distance of analysed frames.
     pub step: MediaTime,
-    /// Whether a detection joins only tracks whose most frequent class is its own.
-    pub class_aware: bool,
+    /// How far boxes reach out to all sides when they are compared, as a share of their size, where
+    /// analysed frames lie half a second or more apart; none up to a tenth of a second. Few frames
+    /// leave no overlap to go by (Yang et al., "C-BIoU", WACV 2023).
+    pub reach: f64,
+    /// What overlap counts with a track whose most frequent class is another: 0 keeps classes
+    /// apart, 1 ignores them. Detectors waver between classes that look alike, so neither is best.
+    pub other_class: f64,
 }
 
 /// The reference's evaluation settings (`tools/track.py`): 0.6, 0.1, 0.9, one second.
@@ -49,7 +54,8 @@ impl Default for ByteTrackOptions {
             match_limit: 0.9,
             lost: MediaTime::from_millis(1000),
             step: MediaTime::from_nanos(1_000_000_000 / 30),
-            class_aware: true,
+            reach: 0.3,
+            other_class: 0.8,
         }
     }
 }
@@ -86,13 +92,25 @@ pub struct ByteTrack {
     updates: u64,
     /// Whether the next frame is the first one after the start or a cut: its tracks count at once.
     fresh: bool,
+    /// Share of a box's size by which it is widened.
+    margin: f64,
 }
 
 impl ByteTrack {
     /// A tracker that has seen nothing.
     pub fn new(options: ByteTrackOptions) -> Self {
         let clock = Clock::new(options.step);
-        Self { options, clock, targets: Vec::new(), confirmed: Vec::new(), last_id: 0, updates: 0, fresh: true }
+        let sparse = ((options.step.as_secs_f64() - 0.1) / 0.4).clamp(0.0, 1.0);
+        Self {
+            margin: sparse * options.reach,
+            options,
+            clock,
+            targets: Vec::new(),
+            confirmed: Vec::new(),
+            last_id: 0,
+            updates: 0,
+            fresh: true,
+        }
     }
 
     /// Pairs `targets` with `rows`; matched targets take their row in, the rest of both is returned.
@@ -108,18 +126,16 @@ impl ByteTrack {
             return (targets, rows);
         }
         let boxes: Vec<[f64; 4]> = rows.iter().map(|&r| corners(d.boxes()[r])).collect();
+        let wide: Vec<[f64; 4]> = boxes.iter().map(|&b| widened(b, self.margin)).collect();
         let mut costs = Vec::with_capacity(targets.len() * rows.len());
         for &t in &targets {
-            let (target, label) = (self.targets[t].corners(), self.targets[t].labels.majority());
-            for (&r, &b) in rows.iter().zip(&boxes) {
-                let cost = if self.options.class_aware && d.labels()[r] != label {
-                    f64::INFINITY
-                } else if fuse_score {
-                    1.0 - (1.0 - distance(target, b)) * f64::from(d.scores()[r])
-                } else {
-                    distance(target, b)
-                };
-                costs.push(cost);
+            let label = self.targets[t].labels.majority();
+            let target = widened(self.targets[t].corners(), self.margin);
+            for (&r, &b) in rows.iter().zip(&wide) {
+                let class = if d.labels()[r] == label { 1.0 } else { self.options.other_class };
+                let score = if fuse_score { f64::from(d.scores()[r]) } else { 1.0 };
+                let alike = (1.0 - distance(target, b)) * score * class;
+                costs.push(if class > 0.0 { 1.0 - alike } else { f64::INFINITY });
             }
         }
         let pairs = assign_within(&costs, targets.len(), rows.len(), limit);
@@ -174,8 +190,8 @@ impl ByteTrack {
         let mut dropped = vec![false; self.targets.len()];
         for (a, followed) in self.targets.iter().enumerate().filter(|(_, t)| t.state != State::Lost) {
             for (b, lost) in self.targets.iter().enumerate().filter(|(_, t)| t.state == State::Lost) {
-                let other_class = self.options.class_aware && followed.labels.majority() != lost.labels.majority();
-                if !other_class && distance(followed.corners(), lost.corners()) < DUPLICATE {
+                let apart = self.options.other_class <= 0.0 && followed.labels.majority() != lost.labels.majority();
+                if !apart && distance(followed.corners(), lost.corners()) < DUPLICATE {
                     let longer = followed.seen - followed.started > lost.seen - lost.started;
                     dropped[if longer { b } else { a }] = true;
                 }
@@ -254,6 +270,11 @@ impl Tracker for ByteTrack {
         self.confirmed.clear();
         self.fresh = true;
     }
+}
+
+fn widened(b: [f64; 4], share: f64) -> [f64; 4] {
+    let (x, y) = ((b[2] - b[0]) * share, (b[3] - b[1]) * share);
+    [b[0] - x, b[1] - y, b[2] + x, b[3] + y]
 }
 
 /// Centre, aspect ratio and height of a box; a box without height counts as one pixel high.

@@ -32,7 +32,7 @@ impl Default for SortOptions {
             min_hits: 3,
             lost: MediaTime::ZERO,
             step: MediaTime::from_nanos(1_000_000_000 / 30),
-            class_aware: true,
+            class_aware: false,
         }
     }
 }

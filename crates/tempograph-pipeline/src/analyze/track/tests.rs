@@ -78,8 +78,12 @@ fn a_cut_ends_tracks_but_ids_go_on() {
 }
 
 #[test]
-fn a_class_of_its_own_is_another_track() {
-    for mut tracker in both() {
+fn classes_can_be_kept_apart_or_not() {
+    let apart: [Box<dyn Tracker>; 2] = [
+        Box::new(ByteTrack::new(ByteTrackOptions { other_class: 0.0, ..ByteTrackOptions::default() })),
+        Box::new(Sort::new(SortOptions { class_aware: true, ..SortOptions::default() })),
+    ];
+    for (mut tracker, second) in apart.into_iter().map(|t| (t, 2)).chain(both().into_iter().map(|t| (t, 1))) {
         let frame = |f: i64, label: &str| {
             let mut d = Detections::default();
             row(&mut d, 10.0 + f as f32, 50.0, 0.9, label);
@@ -88,7 +92,7 @@ fn a_class_of_its_own_is_another_track() {
         let frames: Vec<_> = (0..12).map(|f| frame(f, if f < 6 { "dog" } else { "cat" })).collect();
         let ids = run(&mut *tracker, &frames);
         assert_eq!(ids[5], [Some(1)], "{}", tracker.name());
-        assert_eq!(ids[11], [Some(2)], "{}", tracker.name());
+        assert_eq!(ids[11], [Some(second)], "{}", tracker.name());
     }
 }
 
@@ -155,6 +159,19 @@ fn the_step_is_the_median_distance() {
     let frames: Vec<_> = two_walkers(0..150).into_iter().step_by(10).collect();
     let tracked = track(&observe(&frames), &[], &TrackOptions::default());
     assert_eq!(tracked.tracks.len(), 2, "{:?}", tracked.tracks);
+}
+
+#[test]
+fn few_frames_a_second_are_enough_for_a_walker() {
+    // Two frames a second, and each time a person has moved by more than their width.
+    let frame = |f: i64| {
+        let mut d = Detections::default();
+        row(&mut d, 10.0 + 3.0 * f as f32, 50.0, 0.9, "person");
+        (f, d)
+    };
+    let frames: Vec<_> = (0..150).step_by(15).map(frame).collect();
+    let tracked = track(&observe(&frames), &[], &TrackOptions::default());
+    assert_eq!(tracked.tracks.iter().map(|t| t.frames).collect::<Vec<_>>(), [10]);
 }
 
 #[test]
@@ -261,13 +278,13 @@ mod recorded {
         let seen = detections(&text, 500, 25.0);
         for every in [1, 2, 5, 12] {
             let sampled: Vec<Observation> = seen.iter().step_by(every).cloned().collect();
-            for class_aware in [true, false] {
+            for other_class in [0.0, 0.8, 1.0] {
                 let mut options = TrackOptions::default();
-                options.bytetrack.class_aware = class_aware;
+                options.bytetrack.other_class = other_class;
                 let tracked = track(&sampled, &[], &options);
                 let s = score(&text, &tracked);
                 println!(
-                    "every {every}, class aware {class_aware}: MOTA {:.4} IDF1 {:.4} HOTA {:.4} ids {}",
+                    "every {every}, other class {other_class}: MOTA {:.4} IDF1 {:.4} HOTA {:.4} ids {}",
                     s.mota,
                     s.idf1,
                     s.hota,
