@@ -166,3 +166,35 @@ fn turns(path: &Path) -> Result<der::Recordings> {
 fn json(scores: &impl Serialize) -> Result<Value> {
     serde_json::to_value(scores).map_err(|e| Error::new(ErrorKind::Internal, format!("scores do not serialise: {e}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tracked_detections_are_scored_on_their_own_frames() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (truth, file) = (dir.path().join("gt.txt"), dir.path().join("detections.jsonl"));
+        std::fs::write(&truth, "1,7,11,21,10,10,1,1,1\n2,7,12,21,10,10,1,1,1\n3,7,13,21,10,10,1,1,1\n")
+            .expect("written");
+        let lines = [
+            r#"{"t_s":0.0,"frame":0,"boxes":[{"track":1,"label":"dog","score":0.9,"xyxy":[10,20,20,30]}]}"#,
+            r#"{"t_s":0.2,"frame":2,"boxes":[{"label":"dog","score":0.9,"xyxy":[12,20,22,30]}]}"#,
+        ];
+        std::fs::write(&file, lines.join("\n")).expect("written");
+        let scores = run("mot", &truth, &file, &EvalOptions::default()).expect("scores");
+        assert_eq!((scores["num_objects"].as_u64(), scores["num_matches"].as_u64()), (Some(2), Some(1)), "{scores}");
+        assert_eq!(scores["num_misses"], 1, "a box without a track is no answer");
+        let cats = EvalOptions { labels: vec!["cat".into()], ..EvalOptions::default() };
+        assert_eq!(run("mot", &truth, &file, &cats).expect("scores")["num_predictions"], 0);
+    }
+
+    #[test]
+    fn what_cannot_be_scored_is_said() {
+        let here = Path::new("no such file");
+        let kind = run("ape", here, here, &EvalOptions::default()).expect_err("unknown kind");
+        assert_eq!((kind.kind(), kind.hint().is_some()), (ErrorKind::Usage, true));
+        let file = run("wer", here, here, &EvalOptions::default()).expect_err("missing file");
+        assert_eq!(file.kind(), ErrorKind::NotFound);
+    }
+}

@@ -1,5 +1,6 @@
 //! The suite every tracker passes, and what the recorded sequences must give.
 
+use proptest::prelude::*;
 use tempograph_core::{BoxXyxy, Claim, Detections, MediaTime, Observation, Span};
 
 use super::*;
@@ -178,6 +179,44 @@ fn few_frames_a_second_are_enough_for_a_walker() {
 fn an_unknown_tracker_is_named() {
     assert_eq!(TrackerKind::from_name("sort").expect("known"), TrackerKind::Sort);
     assert!(TrackerKind::from_name("x").expect_err("unknown").to_string().ends_with(": x"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_boxes_are_taken(
+        frames in prop::collection::vec((-5i64..200, prop::collection::vec((any_box(), 0f32..1.0, 0u8..3), 0..8)), 0..20),
+        cut_at in 0usize..20,
+    ) {
+        for mut tracker in both() {
+            let mut highest = 0;
+            for (i, (frame, boxes)) in frames.iter().enumerate() {
+                let before = highest;
+                if i == cut_at {
+                    tracker.cut();
+                }
+                let mut d = Detections::default();
+                boxes.iter().for_each(|(b, score, label)| d.push(BoxXyxy::from(*b), *score, label.to_string()));
+                let ids = tracker.update(&d, at(*frame));
+                prop_assert_eq!(ids.len(), d.len());
+                let mut given: Vec<u32> = ids.into_iter().flatten().collect();
+                highest = given.iter().copied().max().unwrap_or(0).max(highest);
+                prop_assert!(i != cut_at || given.iter().all(|&id| id > before));
+                let count = given.len();
+                given.sort_unstable();
+                given.dedup();
+                prop_assert_eq!(given.len(), count, "one row a track");
+            }
+        }
+    }
+}
+
+/// Mostly sane boxes, some of them upside down or huge.
+fn any_box() -> impl Strategy<Value = [f32; 4]> {
+    prop_oneof![
+        8 => (0f32..300.0, 0f32..300.0, 0f32..100.0, 0f32..100.0).prop_map(|(x, y, w, h)| [x, y, x + w, y + h]),
+        1 => prop::array::uniform4(-500f32..500.0),
+        1 => prop::array::uniform4(-1e30f32..1e30),
+    ]
 }
 
 mod recorded {
