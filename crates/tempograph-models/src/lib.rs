@@ -1,4 +1,8 @@
 //! Model families (what a model means) and the model store (where its weights come from).
 
+pub mod ct2;
 pub mod detect;
+pub mod onnx_graph;
+pub mod safetensors;
 pub mod vad;
+pub mod whisper;
