@@ -1,0 +1,114 @@
+//! Audio events: recognised speech, voice nobody turned into words, and stretches without either.
+
+use tempograph_core::{
+    Claim, MediaTime, Span, SpeechSegment,
+    timeline::{AudioEvent, AudioEventKind},
+};
+
+use super::FuseInput;
+
+/// What counts as an audio event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioOptions {
+    /// Shortest stretch without voice that is an event of its own.
+    pub min_silence: MediaTime,
+    /// Confidence of such a stretch: voice was listened for, other sounds were not.
+    pub silence_confidence: f32,
+}
+
+impl Default for AudioOptions {
+    fn default() -> Self {
+        Self { min_silence: MediaTime::from_millis(2000), silence_confidence: 0.5 }
+    }
+}
+
+/// The label of a silence that only means that nobody speaks.
+const NO_SPEECH: &str = "no speech";
+
+/// The audio events in order of start, ids `A1`, `A2`, …
+///
+/// Voice activity becomes speech without text only when recognition did not run: where it ran and
+/// found no words, none are claimed.
+pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<AudioEvent> {
+    let mut events = Vec::new();
+    let mut busy = Vec::new();
+    for observation in input.observations {
+        match &observation.claim {
+            Claim::Speech(segment) if !segment.text.trim().is_empty() => {
+                busy.push(observation.span);
+                events.push(speech(observation.span, segment));
+            }
+            Claim::Voice { confidence } => {
+                busy.push(observation.span);
+                if !input.heard.words {
+                    let mut event = blank(AudioEventKind::Speech, observation.span);
+                    event.confidence = confidence.clamp(0.0, 1.0);
+                    events.push(event);
+                }
+            }
+            _ => {}
+        }
+    }
+    if input.heard.voice && input.video.audio.is_some() {
+        let whole = Span::new(input.video.start_s, input.video.start_s + input.video.duration_s);
+        events.extend(gaps(whole, busy).into_iter().filter(|g| g.duration() >= options.min_silence).map(|gap| {
+            AudioEvent {
+                label: Some(NO_SPEECH.to_owned()),
+                confidence: options.silence_confidence,
+                ..blank(AudioEventKind::Silence, gap)
+            }
+        }));
+    }
+    events.sort_by(|a, b| {
+        let key = |e: &AudioEvent| (e.span, e.kind, e.confidence.to_bits());
+        key(a).cmp(&key(b)).then_with(|| a.text.cmp(&b.text)).then_with(|| a.language.cmp(&b.language))
+    });
+    events.dedup();
+    for (i, event) in events.iter_mut().enumerate() {
+        event.id = format!("A{}", i + 1);
+    }
+    events
+}
+
+fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
+    AudioEvent {
+        id: String::new(),
+        kind,
+        span,
+        text: None,
+        speaker: None,
+        language: None,
+        words: None,
+        label: None,
+        confidence: 0.0,
+        prosody: None,
+        emotion: None,
+    }
+}
+
+fn speech(span: Span, segment: &SpeechSegment) -> AudioEvent {
+    AudioEvent {
+        text: Some(segment.text.trim().to_owned()),
+        language: Some(segment.language.clone()).filter(|l| !l.is_empty()),
+        words: Some(segment.words.clone()).filter(|w| !w.is_empty()),
+        confidence: segment.confidence.clamp(0.0, 1.0),
+        ..blank(AudioEventKind::Speech, span)
+    }
+}
+
+/// What `busy` leaves of `whole`.
+fn gaps(whole: Span, mut busy: Vec<Span>) -> Vec<Span> {
+    busy.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut free_from = whole.start;
+    for span in busy {
+        if span.start > free_from {
+            gaps.push(Span::new(free_from, span.start.min(whole.end)));
+        }
+        free_from = free_from.max(span.end);
+    }
+    if free_from < whole.end {
+        gaps.push(Span::new(free_from, whole.end));
+    }
+    gaps
+}
