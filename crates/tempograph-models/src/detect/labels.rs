@@ -102,6 +102,16 @@ pub(super) fn labels(session: &dyn Session, options: &DetectorOptions, classes: 
     names
 }
 
+/// Category numbers of COCO that no class of the challenge has.
+const COCO_GAPS: [usize; 11] = [0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83];
+
+/// Names by COCO's own category numbers, 1 to 90 with gaps; those without a class get `class N`.
+pub(super) fn with_gaps(categories: usize) -> Vec<String> {
+    let mut names = COCO_80.iter();
+    let name = |i| if COCO_GAPS.contains(&i) { None } else { names.next() };
+    (0..categories).map(name).enumerate().map(|(i, n)| n.map_or(format!("class {i}"), |n| (*n).to_owned())).collect()
+}
+
 /// The names the caller gives or the model file holds, where either does.
 pub(super) fn given(session: &dyn Session, options: &DetectorOptions) -> Option<usize> {
     let named = options.labels.clone().or_else(|| session.metadata("names").map(|text| parse(&text)));
@@ -137,6 +147,8 @@ mod tests {
         assert_eq!(labels(&file, &own, 1), ["x"]);
         assert_eq!(labels(&none, &plain, 80)[79], "toothbrush");
         assert_eq!(labels(&none, &plain, 2), ["class 0", "class 1"]);
+        let categories = with_gaps(91);
+        assert_eq!([1, 13, 44, 90].map(|i| categories[i].as_str()), ["person", "stop sign", "bottle", "toothbrush"]);
         assert_eq!(parse("'unclosed"), ["unclosed"]);
         assert_eq!((given(&file, &plain), given(&none, &plain)), (Some(3), None));
     }

@@ -12,6 +12,7 @@ mod labels;
 mod nanodet;
 mod nms;
 mod runner;
+mod ssd;
 #[cfg(test)]
 mod testing;
 mod yolo;
@@ -23,6 +24,7 @@ const FAMILIES: &[(&str, Open)] = &[
     // One row a family.
     ("nanodet", nanodet::open),
     ("yolo", yolo::open),
+    ("ssd", ssd::open),
 ];
 
 type Open = fn(&dyn Session, &DetectorOptions) -> Result<Box<dyn Family>>;

@@ -128,3 +128,38 @@ pub(super) fn onnx(model: &Path, threads: usize) -> Option<Box<dyn Session>> {
     let runtime = tempograph_runtime_onnx::OnnxRuntime::open(&library).expect("the library opens");
     Some(runtime.load(model, &SessionOptions { threads }).expect("the model loads"))
 }
+
+/// Numbers that the Python references make the same way: a linear congruence, from `offset` up to `offset + scale`.
+pub(super) fn noise(seed: u32, shape: &[usize], scale: f64, offset: f64) -> Tensor {
+    let mut state = u64::from(seed);
+    let mut next = || {
+        state = (state * 1_103_515_245 + 12_345) % (1 << 31);
+        (state as f64 / f64::from(1u32 << 31) * scale + offset) as f32
+    };
+    let data: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
+    Tensor::new(shape, data).expect("as many as the shape holds")
+}
+
+/// A reference of `tests/data`.
+pub(super) fn golden(name: &str) -> serde_json::Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    serde_json::from_slice(&std::fs::read(path).expect("the reference is there")).expect("it is JSON")
+}
+
+/// Runs `family` on a frame of 200 x 100 pixels and compares boxes, scores and labels.
+pub(super) fn check(family: &str, session: FakeSession, golden: &serde_json::Value) {
+    let number = |v: &serde_json::Value| v.as_f64().expect("a number") as f32;
+    let options = super::DetectorOptions { confidence: number(&golden["confidence"]), ..Default::default() };
+    let mut detector = super::open(family, Box::new(session), &options).expect("it opens");
+    let frame = frame(Size::new(200, 100), |_, _| [0; 3]);
+    let found = detector.detect(&[&frame]).expect("it runs").remove(0);
+    let rows = golden["rows"].as_array().expect("a list");
+    assert!(!rows.is_empty() && found.len() == rows.len(), "{} for {}", found.len(), rows.len());
+    for (got, want) in found.iter().zip(rows) {
+        assert_eq!(Some(got.label), want["label"].as_str(), "{got:?} {want}");
+        assert!((got.score - number(&want["score"])).abs() < 1e-4, "{got:?} {want}");
+        for (a, b) in <[f32; 4]>::from(got.bbox).into_iter().zip(want["box"].as_array().expect("a box")) {
+            assert!((a - number(b)).abs() < 1e-2, "{got:?} {want}");
+        }
+    }
+}
