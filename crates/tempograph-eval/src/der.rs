@@ -125,7 +125,8 @@ impl Sums {
                 }
             }
         });
-        let costs: Vec<f64> = shared.iter().map(|s| -s).collect();
+        // Rounded to nanoseconds, so that equal times are equal however they were summed.
+        let costs: Vec<f64> = shared.iter().map(|s| -(s * 1e9).round()).collect();
         let mapping: Vec<Option<usize>> =
             (0..t).zip(assign(&costs, t, f)).map(|(a, b)| b.filter(|&b| shared[a * f + b] > 0.0)).collect();
 
@@ -251,17 +252,20 @@ fn without(a: &[(f64, f64)], b: &[(f64, f64)]) -> Vec<(f64, f64)> {
 /// The parts of `turns` inside `uem`, and how many speakers are left.
 fn crop(turns: &[Turn], uem: &[(f64, f64)]) -> (Vec<Piece>, usize) {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut pieces = Vec::new();
+    let mut named = Vec::new();
     for turn in turns {
         let first = uem.partition_point(|&(_, end)| end <= turn.start);
         for &(start, end) in uem[first..].iter().take_while(|&&(start, _)| start < turn.end) {
             let (start, end) = (start.max(turn.start), end.min(turn.end));
             if end - start > PRECISION {
-                let next = numbers.len();
-                pieces.push((start, end, *numbers.entry(&turn.speaker).or_insert(next)));
+                numbers.insert(&turn.speaker, 0);
+                named.push((start, end, turn.speaker.as_str()));
             }
         }
     }
+    // In order of names: it decides between mappings that are equally good.
+    numbers.values_mut().enumerate().for_each(|(i, n)| *n = i);
+    let pieces = named.into_iter().map(|(start, end, who)| (start, end, numbers[who])).collect();
     (pieces, numbers.len())
 }
 
