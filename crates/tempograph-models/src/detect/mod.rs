@@ -7,6 +7,7 @@ use tempograph_core::{BoxXyxy, Detections, Error, ErrorKind, Frame, Result, Sess
 
 use input::{Input, Placement};
 
+mod detr;
 mod input;
 mod labels;
 mod nanodet;
@@ -25,6 +26,7 @@ const FAMILIES: &[(&str, Open)] = &[
     ("nanodet", nanodet::open),
     ("yolo", yolo::open),
     ("ssd", ssd::open),
+    ("detr", detr::open),
 ];
 
 type Open = fn(&dyn Session, &DetectorOptions) -> Result<Box<dyn Family>>;
