@@ -1,1 +1,72 @@
-//! Writes a timeline in the formats people use, one file per format.
+//! Writes a timeline in the formats people use, and reads the subtitles people have.
+//!
+//! One file per format and one row per format in [`Format`]: to add a format, write
+//! `src/<name>.rs` with a `write(&Export, &mut dyn Write)` and add its row in `format.rs`.
+//! Writers are pure: the same [`Export`] gives the same bytes.
+//!
+//! **Invariant:** no file is opened here. Callers hand over a [`std::io::Write`].
+
+mod csv;
+pub mod cues;
+pub mod detections;
+mod dot;
+mod format;
+mod graph_json;
+mod graphml;
+mod json;
+mod srt;
+mod text;
+mod txt;
+mod vtt;
+
+use std::io;
+
+pub use format::Format;
+pub use srt::srt;
+use tempograph_core::{Error, ErrorKind, Graph, Observation, Result, Timeline};
+pub use txt::txt;
+pub use vtt::vtt;
+
+/// Observations of one run, read again by every format that needs them.
+pub type Observations<'a> = Box<dyn Iterator<Item = Result<Observation>> + 'a>;
+
+/// What one export is made from.
+#[derive(Clone, Copy)]
+pub struct Export<'a> {
+    /// The fused view.
+    pub timeline: &'a Timeline,
+    /// Its temporal graph.
+    pub graph: &'a Graph,
+    observations: Option<&'a dyn Fn() -> Result<Observations<'a>>>,
+}
+
+impl<'a> Export<'a> {
+    /// An export of `timeline` and `graph`; formats that list boxes stay empty.
+    pub fn new(timeline: &'a Timeline, graph: &'a Graph) -> Self {
+        Self { timeline, graph, observations: None }
+    }
+
+    /// The same with observations: `open` starts reading them from the beginning, in order of time.
+    #[must_use]
+    pub fn with_observations(mut self, open: &'a dyn Fn() -> Result<Observations<'a>>) -> Self {
+        self.observations = Some(open);
+        self
+    }
+
+    /// The observations from the beginning.
+    ///
+    /// # Errors
+    /// What opening them gives.
+    pub fn observations(&self) -> Result<Observations<'a>> {
+        self.observations.map_or_else(|| Ok(Box::new(std::iter::empty()) as Observations<'a>), |open| open())
+    }
+}
+
+/// The error for a writer that refused bytes.
+pub(crate) fn write_failed(source: io::Error) -> Error {
+    let kind = match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::DiskFull,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, format!("cannot write the export: {source}")).with_source(source)
+}

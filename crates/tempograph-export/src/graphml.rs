@@ -1,0 +1,78 @@
+//! `graph.graphml`: the temporal graph for NetworkX, Gephi, yEd and Neo4j, with typed keys.
+
+use std::{fmt::Write as _, io::Write};
+
+use tempograph_core::{NodeKind, Result};
+
+use crate::{Export, write_failed};
+
+/// Key id, what it belongs to, attribute name, type.
+const KEYS: [(&str, &str, &str, &str); 8] = [
+    ("n_kind", "node", "kind", "string"),
+    ("n_label", "node", "label", "string"),
+    ("n_start", "node", "start_s", "double"),
+    ("n_end", "node", "end_s", "double"),
+    ("e_relation", "edge", "relation", "string"),
+    ("e_start", "edge", "start_s", "double"),
+    ("e_end", "edge", "end_s", "double"),
+    ("e_confidence", "edge", "confidence", "double"),
+];
+
+pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    xml.push_str("<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
+    // Writing to a string cannot fail.
+    for (id, of, name, kind) in KEYS {
+        let _ = writeln!(xml, "  <key id=\"{id}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>");
+    }
+    xml.push_str("  <graph id=\"tempograph\" edgedefault=\"directed\">\n");
+    for node in &export.graph.nodes {
+        let (start, end) = (node.span.start.as_secs_f64(), node.span.end.as_secs_f64());
+        let _ = writeln!(xml, "    <node id=\"{}\">", escape(&node.id));
+        let _ = writeln!(xml, "      <data key=\"n_kind\">{}</data>", kind_name(node.kind));
+        let _ = writeln!(xml, "      <data key=\"n_label\">{}</data>", escape(&node.label));
+        let _ = writeln!(xml, "      <data key=\"n_start\">{start}</data>\n      <data key=\"n_end\">{end}</data>");
+        xml.push_str("    </node>\n");
+    }
+    for (i, edge) in export.graph.edges.iter().enumerate() {
+        let (start, end) = (edge.span.start.as_secs_f64(), edge.span.end.as_secs_f64());
+        let (source, target) = (escape(&edge.source), escape(&edge.target));
+        let _ = writeln!(xml, "    <edge id=\"e{i}\" source=\"{source}\" target=\"{target}\">");
+        let _ = writeln!(xml, "      <data key=\"e_relation\">{}</data>", escape(&edge.relation));
+        let _ = writeln!(xml, "      <data key=\"e_start\">{start}</data>\n      <data key=\"e_end\">{end}</data>");
+        let _ = writeln!(xml, "      <data key=\"e_confidence\">{}</data>", edge.confidence);
+        xml.push_str("    </edge>\n");
+    }
+    xml.push_str("  </graph>\n</graphml>\n");
+    out.write_all(xml.as_bytes()).map_err(write_failed)
+}
+
+/// The kind as in JSON.
+pub(crate) fn kind_name(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Entity => "entity",
+        NodeKind::Event => "event",
+        NodeKind::Scene => "scene",
+        NodeKind::Speaker => "speaker",
+    }
+}
+
+/// `text` for content and quoted attributes; characters XML 1.0 does not allow are dropped.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // Attribute values lose plain line ends and tabs.
+            '\n' => escaped.push_str("&#10;"),
+            '\r' => escaped.push_str("&#13;"),
+            '\t' => escaped.push_str("&#9;"),
+            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
