@@ -4,5 +4,6 @@ pub mod ct2;
 pub mod detect;
 pub mod onnx_graph;
 pub mod safetensors;
+pub mod store;
 pub mod vad;
 pub mod whisper;

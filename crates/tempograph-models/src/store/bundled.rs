@@ -1,0 +1,9 @@
+//! Weights inside the binary, so that it works anywhere on its own. Their provenance is in `assets/models/README.md`.
+
+/// The bytes of the bundled file `name`.
+pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
+    match name {
+        "nanodet-g-416.onnx" => Some(include_bytes!("../../../../assets/models/nanodet-g-416.onnx")),
+        _ => None,
+    }
+}
