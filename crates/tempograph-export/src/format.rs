@@ -4,7 +4,7 @@ use std::{fmt, io::Write, str::FromStr};
 
 use tempograph_core::{Error, ErrorKind, Result};
 
-use crate::{Export, csv, detections, dot, graph_json, graphml, json, srt, txt, vtt};
+use crate::{Export, csv, detections, dot, graph_json, graphml, json, report, srt, txt, vtt};
 
 macro_rules! formats {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $file:literal, $media_type:literal, $write:path;)*) => {
@@ -63,6 +63,8 @@ formats! {
     Dot, "dot", "graph.dot", "text/vnd.graphviz", dot::write;
     /// All events as a table.
     Csv, "csv", "events.csv", "text/csv; charset=utf-8", csv::write;
+    /// The page: player, lanes, transcript, graph.
+    Html, "html", "report.html", "text/html; charset=utf-8", report::write;
 }
 
 impl fmt::Display for Format {

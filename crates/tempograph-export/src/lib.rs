@@ -14,6 +14,8 @@ mod format;
 mod graph_json;
 mod graphml;
 mod json;
+pub mod report;
+pub mod schema;
 mod srt;
 mod text;
 mod txt;
@@ -22,6 +24,7 @@ mod vtt;
 use std::io;
 
 pub use format::Format;
+pub use schema::schema_json;
 pub use srt::srt;
 use tempograph_core::{Error, ErrorKind, Graph, Observation, Result, Timeline};
 pub use txt::txt;
@@ -37,19 +40,28 @@ pub struct Export<'a> {
     pub timeline: &'a Timeline,
     /// Its temporal graph.
     pub graph: &'a Graph,
+    /// How the page finds the video; only `html` asks.
+    pub report: Option<&'a report::ReportOptions>,
     observations: Option<&'a dyn Fn() -> Result<Observations<'a>>>,
 }
 
 impl<'a> Export<'a> {
     /// An export of `timeline` and `graph`; formats that list boxes stay empty.
     pub fn new(timeline: &'a Timeline, graph: &'a Graph) -> Self {
-        Self { timeline, graph, observations: None }
+        Self { timeline, graph, report: None, observations: None }
     }
 
     /// The same with observations: `open` starts reading them from the beginning, in order of time.
     #[must_use]
     pub fn with_observations(mut self, open: &'a dyn Fn() -> Result<Observations<'a>>) -> Self {
         self.observations = Some(open);
+        self
+    }
+
+    /// The same with what the page needs to know.
+    #[must_use]
+    pub fn with_report(mut self, options: &'a report::ReportOptions) -> Self {
+        self.report = Some(options);
         self
     }
 
