@@ -6,11 +6,11 @@ use std::{borrow::Cow, fmt};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $kind:ident, $code:literal, $http:literal, $exit:literal;)*) => {
+    ($(#[doc = $doc:literal] $kind:ident, $code:literal, $http:literal, $exit:literal;)*) => {
         /// What kind of failure it is. One row per kind: code, HTTP status, exit code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum ErrorKind { $($(#[$doc])* $kind,)* }
+        pub enum ErrorKind { $(#[doc = $doc] $kind,)* }
 
         impl ErrorKind {
             /// Every kind.
@@ -19,6 +19,11 @@ macro_rules! error_codes {
             /// The code that scripts and clients rely on.
             pub fn code(self) -> Code {
                 match self { $(Self::$kind => Code { name: $code, http_status: $http, exit_code: $exit },)* }
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$kind => $doc.trim_ascii(),)* }
             }
         }
     };
@@ -191,6 +196,24 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn the_table_for_operators_is_current() {
+        let mut table = String::from(
+            "# Errors\n\nEvery failure prints `error[code]: what and why`, then `hint:` how to go on. Scripts and clients rely on\nthe code.\n\n| code | meaning | HTTP | exit |\n| --- | --- | --- | --- |\n",
+        );
+        for kind in ErrorKind::ALL {
+            let code = kind.code();
+            table += &format!("| `{code}` | {} | {} | {} |\n", kind.meaning(), code.http_status(), code.exit_code());
+        }
+        table += "\nExit status 3 means that a batch finished and some of its inputs failed.\n";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        if committed != table {
+            std::fs::write(&path, &table).unwrap();
+            panic!("docs/errors.md was not current and has been written anew: commit it");
+        }
     }
 
     #[test]
