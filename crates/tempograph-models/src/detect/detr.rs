@@ -16,7 +16,8 @@ use super::{
 
 const DEFAULT_SIDE: u32 = 640;
 const STRIDE: u32 = 32;
-/// ImageNet's channel statistics, which RF-DETR's backbone wants; the others take plain shares of 255.
+/// ImageNet's channel statistics, which RF-DETR's backbone wants; the others take plain shares of 255. It is known by
+/// its output's name or its number of classes.
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 /// RF-DETR counts its classes by COCO's category numbers, 1 to 90.
 const COCO_CATEGORIES: usize = 91;
@@ -52,7 +53,13 @@ pub(super) fn open(session: &dyn Session, options: &DetectorOptions) -> Result<B
             }
         },
     };
-    let (mean, std) = if at(&["dets"]).is_some() { IMAGENET } else { ([0.0; 3], [1.0; 3]) };
+    let declared = match form {
+        Form::Raw { logits, .. } => session.outputs()[logits].shape.get(2).copied().flatten(),
+        Form::Chosen { .. } => None,
+    };
+    let classes = given(session, options).or(declared).unwrap_or(COCO_80.len());
+    let rf_detr = at(&["dets"]).is_some() || given(session, options).is_none() && classes == COCO_CATEGORIES;
+    let (mean, std) = if rf_detr { IMAGENET } else { ([0.0; 3], [1.0; 3]) };
     let input = Input {
         canvas,
         // These models are trained on squares without regard to the aspect ratio.
@@ -63,11 +70,6 @@ pub(super) fn open(session: &dyn Session, options: &DetectorOptions) -> Result<B
         border: 0,
         max_batch,
     };
-    let declared = match form {
-        Form::Raw { logits, .. } => session.outputs()[logits].shape.get(2).copied().flatten(),
-        Form::Chosen { .. } => None,
-    };
-    let classes = given(session, options).or(declared).unwrap_or(COCO_80.len());
     let labels = match given(session, options) {
         None if classes == COCO_CATEGORIES => with_gaps(classes),
         _ => labels(session, options, classes),

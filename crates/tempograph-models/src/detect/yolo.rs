@@ -75,7 +75,8 @@ impl Family for Yolo {
             return Ok(vec![Vec::new(); images]);
         }
         let each = data.chunks_exact(rows * columns);
-        if self.end_to_end {
+        // A file that declares no extents shows its form only here.
+        if self.end_to_end || columns == 6 && rows != 4 + self.labels.len() {
             return if columns == 6 {
                 Ok(each.map(|image| listed(image, confidence)).collect())
             } else {
@@ -175,6 +176,13 @@ mod tests {
         }
         assert!(detect(FakeSession::new(&IMAGE, vec![])).is_err());
         assert!(detect(FakeSession::new(&[Some(1), Some(1), Some(8), Some(8)], vec![])).is_err(), "a grey image");
+    }
+
+    #[test]
+    fn an_end_to_end_head_that_declares_no_extents_is_known_by_its_rows() {
+        let output = Tensor::new([1, 1, 6], vec![1.0f32, 2.0, 9.0, 8.0, 0.9, 2.0]).expect("it fits");
+        let session = FakeSession::new(&IMAGE, vec![output]).with_outputs(&[]);
+        assert_eq!(detect(session).expect("it runs").labels(), ["car"]);
     }
 
     /// Boxes and scores of a real YOLOv8n equal those of the reference in `scripts/golden/detect_yolo.py`.
