@@ -4,6 +4,7 @@
 pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
     match name {
         "nanodet-g-416.onnx" => Some(include_bytes!("../../../../assets/models/nanodet-g-416.onnx")),
+        "nanodet-g-416-int8.onnx" => Some(include_bytes!("../../../../assets/models/nanodet-g-416-int8.onnx")),
         _ => None,
     }
 }
