@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let samples = wav(&fs::read(file)?)?;
         for _ in 0..value("--times").unwrap_or(1) {
             let began = Instant::now();
-            let segments = whisper.transcribe(&samples, &options)?;
+            let segments = whisper.transcribe(&samples, &[], &options)?;
             let spent = began.elapsed().as_secs_f64();
             if flag("--json").is_some() {
                 let words = |s: &tempograph_models::whisper::Segment| {

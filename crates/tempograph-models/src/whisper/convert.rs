@@ -6,7 +6,7 @@
 mod ct2_names;
 mod tensors;
 
-pub(super) use self::tensors::{Part, lacks};
+pub(super) use self::tensors::{BLOCK, Part, lacks};
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ use crate::{
 /// How the products with weights are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Weights of 8 bits with a scale for each output, activations quantised on the fly. Fastest on processors.
+    /// Weights and activations of 8 bits, a scale for each 128 of them. Fastest on processors.
     #[default]
     Int8,
     /// 32-bit floats throughout; for GPUs and for reference.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use tempograph_core::Result;
 
 use super::{
-    convert::{Part, lacks},
+    convert::{BLOCK, Part, lacks},
     settings::WhisperSettings,
 };
 use crate::onnx_graph::{Attribute, Dim, ElementType, Graph};
@@ -206,13 +206,17 @@ impl Builder<'_> {
                 let y = self.graph.op("MatMul", &[x, &w], &[]);
                 Ok(if bias.is_empty() { y } else { self.graph.op("Add", &[&y, bias], &[]) })
             }
-            Part::Quantized { weights, scales, zeros } => {
-                let inputs = [self.graph.weight(weights), self.graph.weight(scales), self.graph.weight(zeros)];
-                let mut inputs: Vec<&str> = std::iter::once(x).chain(inputs.iter().map(String::as_str)).collect();
-                if !bias.is_empty() {
-                    inputs.push(bias);
-                }
-                Ok(self.graph.contrib("DynamicQuantizeMatMul", &inputs, &[]))
+            Part::Blocked { weights, scales, inputs, outputs } => {
+                let (w, s) = (self.graph.weight(weights), self.graph.weight(scales));
+                let sizes = [
+                    ("K", Attribute::Int(*inputs as i64)),
+                    ("N", Attribute::Int(*outputs as i64)),
+                    ("bits", Attribute::Int(8)),
+                    ("block_size", Attribute::Int(BLOCK as i64)),
+                    ("accuracy_level", Attribute::Int(4)),
+                ];
+                // The optional inputs before the bias are zero points and an order of groups.
+                Ok(self.graph.contrib("MatMulNBits", &[x, &w, &s, "", "", bias], &sizes))
             }
         }
     }

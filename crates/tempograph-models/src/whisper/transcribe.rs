@@ -1,6 +1,6 @@
 //! From samples to segments of text with timed words.
 
-use std::io::Write;
+use std::{io::Write, ops::Range};
 
 use flate2::{Compression, write::ZlibEncoder};
 use tempograph_core::{Result, Tensor};
@@ -103,23 +103,33 @@ pub(super) struct Utterance {
 const FRAMES_PER_S: usize = 100;
 /// Tokens one picture may give at most: half of the decoder's positions.
 const TOKENS_SHARE: usize = 2;
-/// A rest shorter than this (in columns) is not looked at again.
-const SHORTEST_REST: usize = 20;
+/// A rest with less speech than this (in columns) is not looked at again.
+const SHORTEST_REST: usize = 40;
 /// The least the picture moves on (in columns), so that a text without end does not stop it.
 const SHORTEST_STEP: usize = 100;
 
 impl Whisper {
-    /// The text of `samples` (16 kHz mono), which may be silence.
+    /// The text of `samples` (16 kHz mono). `speech` are the stretches in samples where somebody may speak, in order;
+    /// when there are none, it may be anywhere. A rest without speech is not looked at.
     ///
     /// # Errors
     /// Those of [`Session::run`](tempograph_core::Session::run).
-    pub fn transcribe(&mut self, samples: &[f32], options: &TranscribeOptions) -> Result<Vec<Segment>> {
+    pub fn transcribe(
+        &mut self,
+        samples: &[f32],
+        speech: &[Range<usize>],
+        options: &TranscribeOptions,
+    ) -> Result<Vec<Segment>> {
         let total = samples.len().div_ceil(HOP);
         let longest = 2 * self.settings.audio_positions;
         let mut segments = Vec::new();
         let mut language = options.language.clone();
         let mut seek = 0;
-        while seek == 0 && total > 0 || total.saturating_sub(seek) > SHORTEST_REST {
+        let speech_after = |column: usize| match speech {
+            [] => total.saturating_sub(column),
+            _ => speech.iter().map(|s| s.end.saturating_sub(s.start.max(column * HOP)) / HOP).sum(),
+        };
+        while seek < total && (seek == 0 || speech_after(seek) > SHORTEST_REST) {
             let audio = &samples[seek * HOP..samples.len().min((seek + longest) * HOP)];
             let content = audio.len().div_ceil(HOP).min(longest);
             let frames = match options.context {
@@ -142,6 +152,9 @@ impl Whisper {
             }
             let (mut utterances, used) = self.split(&found.tokens, content);
             self.time_words(&heard, &prompt, &language, content / 2, &mut utterances)?;
+            // Time stamps can run ahead of the speech; where the decoder looked last is the better witness.
+            let last_word = utterances.iter().flat_map(|u| &u.words).map(|w| w.end).fold(0.0, f64::max);
+            let used = used.max((last_word * FRAMES_PER_S as f64).round() as usize);
             let offset = (seek * HOP) as f64 / 16_000.0;
             let confidence = found.mean_log_probability().exp().clamp(0.0, 1.0);
             segments.extend(utterances.into_iter().filter_map(|u| {
