@@ -1,6 +1,6 @@
 //! Measuring: the numbers of one frame that the detectors decide from.
 
-pub mod edges;
+mod edges;
 mod hash;
 mod hist;
 mod hsv;

@@ -156,7 +156,8 @@ proptest! {
     #[test]
     fn scenes_keep_the_minimum_length(scores in any_scores(), min in 0.1f64..5.0) {
         let min_scene_len = Length::Secs(min);
-        // Fades keep their distance between fade ins, not between the cuts themselves.
+        // Fades keep their distance between fade ins; at bias 1 the cuts lie there, up to a frame
+        // of the mean rate away on either side.
         for detector in [
             Detector::Content(Content { min_scene_len, ..Content::default() }),
             Detector::Content(Content { min_scene_len, filter_mode: FilterMode::Suppress, ..Content::default() }),
@@ -168,7 +169,8 @@ proptest! {
             let cuts = detector.cuts(&scores, 25.0).expect("every column is there");
             let mut last = scores.times.first().copied().unwrap_or_default();
             for cut in cuts {
-                prop_assert!((cut.time - last).as_secs_f64() >= min - 0.02, "{} {:?}", detector.name(), cut);
+                let slack = if detector.name() == "threshold" { 0.081 } else { 1e-6 };
+                prop_assert!((cut.time - last).as_secs_f64() >= min - slack, "{} {:?}", detector.name(), cut);
                 last = cut.time;
             }
         }

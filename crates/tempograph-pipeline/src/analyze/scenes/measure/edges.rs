@@ -6,7 +6,7 @@
 use tempograph_core::Size;
 
 /// The side of the square edges are widened by, from the picture's size: odd, at least 5.
-pub fn kernel_size(size: Size) -> u32 {
+pub(super) fn kernel_size(size: Size) -> u32 {
     let side = 4 + ((size.area() as f64).sqrt() / 192.0).round_ties_even() as u32;
     side | 1
 }

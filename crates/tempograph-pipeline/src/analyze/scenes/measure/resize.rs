@@ -8,7 +8,7 @@ const UNIT: f32 = 2048.0;
 pub(super) struct Taps {
     pub(super) first: Vec<u32>,
     pub(super) second: Vec<u32>,
-    pub(super) weights: Vec<[i16; 2]>,
+    pub(super) weights: [Vec<i16>; 2],
 }
 
 impl Taps {
@@ -39,26 +39,28 @@ impl Taps {
             let (x, f) = if x < 0 || x >= last { (x.clamp(0, last), 0.0) } else { (x, f) };
             taps.first.push(x as u32);
             taps.second.push((x + 1).min(last) as u32);
-            taps.weights.push([((1.0 - f) * UNIT).round_ties_even() as i16, (f * UNIT).round_ties_even() as i16]);
+            taps.weights[0].push(((1.0 - f) * UNIT).round_ties_even() as i16);
+            taps.weights[1].push((f * UNIT).round_ties_even() as i16);
         }
         taps
     }
 
     /// Whether the second position never counts.
     pub(super) fn single(&self) -> bool {
-        self.weights.iter().all(|w| w[1] == 0)
+        self.weights[1].iter().all(|&w| w == 0)
     }
 }
 
 /// The weighted sum of two, in 128ths: what [`blend`] takes.
 pub(super) fn across(a: u8, b: u8, [wa, wb]: [i16; 2]) -> i16 {
-    ((i32::from(a).wrapping_mul(i32::from(wa)).wrapping_add(i32::from(b).wrapping_mul(i32::from(wb)))) >> 4) as i16
+    let (a, b) = (i32::from(i16::from(a)), i32::from(i16::from(b)));
+    (a.wrapping_mul(i32::from(wa)).wrapping_add(b.wrapping_mul(i32::from(wb))) >> 4) as i16
 }
 
 /// The weighted sum of two results of [`across`], rounded to 8 bits.
 pub(super) fn blend(a: i16, b: i16, [wa, wb]: [i16; 2]) -> u8 {
-    let part = |v: i16, w: i16| (i32::from(v).wrapping_mul(i32::from(w))) >> 16;
-    ((part(a, wa).wrapping_add(part(b, wb)).wrapping_add(2)) >> 2).clamp(0, 255) as u8
+    let part = |v: i16, w: i16| ((i32::from(v).wrapping_mul(i32::from(w))) >> 16) as i16;
+    (part(a, wa).wrapping_add(part(b, wb)).wrapping_add(2) >> 2).clamp(0, 255) as u8
 }
 
 /// Brings one channel to a square of `side` pixels by the mean of what each covers.
@@ -148,10 +150,13 @@ fn enlarge(channel: &[u8], (width, height): (u32, u32), side: u32, out: &mut Vec
     let (columns, rows) = (Taps::area_enlarging(width, side), Taps::area_enlarging(height, side));
     let at = |x: u32, y: u32| channel[y as usize * width as usize + x as usize];
     for y in 0..side as usize {
-        let line =
-            |row: u32, x: usize| across(at(columns.first[x], row), at(columns.second[x], row), columns.weights[x]);
+        let line = |row: u32, x: usize| {
+            let [wa, wb] = &columns.weights;
+            across(at(columns.first[x], row), at(columns.second[x], row), [wa[x], wb[x]])
+        };
         for x in 0..side as usize {
-            out.push(blend(line(rows.first[y], x), line(rows.second[y], x), rows.weights[y]));
+            let weights = [rows.weights[0][y], rows.weights[1][y]];
+            out.push(blend(line(rows.first[y], x), line(rows.second[y], x), weights));
         }
     }
 }
@@ -176,7 +181,8 @@ mod tests {
             for taps in [Taps::linear(from, to), Taps::area_enlarging(from, to)] {
                 prop_assert_eq!(taps.first.len(), to as usize);
                 prop_assert!(taps.second.iter().chain(&taps.first).all(|&x| x < from));
-                prop_assert!(taps.weights.iter().all(|w| (w[0] + w[1] - 2048).abs() <= 1 && w[0] >= 0 && w[1] >= 0));
+                let [a, b] = &taps.weights;
+                prop_assert!(a.iter().zip(b).all(|(a, b)| (a + b - 2048).abs() <= 1 && *a >= 0 && *b >= 0));
             }
         }
     }

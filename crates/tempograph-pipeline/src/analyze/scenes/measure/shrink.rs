@@ -8,7 +8,7 @@ use tempograph_core::{Error, ErrorKind, Picture, Result, Rgb, RgbRequest, ScaleF
 
 use super::{
     resize::{Taps, across, blend},
-    ycbcr::Matrix,
+    ycbcr,
 };
 
 /// The longer side of a shrunken picture.
@@ -49,6 +49,7 @@ pub(super) struct Shrinker {
     samples: [Vec<u8>; 3],
     pixels: [Vec<u8>; 3],
     lines: [Line; 2],
+    weights: [Vec<i16>; 2],
 }
 
 /// One source row, already brought to the small width, in 128ths.
@@ -67,6 +68,8 @@ struct Plan {
     rows: Taps,
     /// Source columns to convert: the first taps, then the second ones where they count.
     wanted: Vec<u32>,
+    /// The columns of a chroma plane under them, for a horizontal shift.
+    chroma: (u32, Vec<u32>),
     /// Exactly half in both directions: OpenCV takes the mean of two by two pixels then.
     half: bool,
 }
@@ -77,13 +80,21 @@ impl Plan {
         let half = from == Size::new(2 * to.width, 2 * to.height);
         let (mut columns, rows) = (Taps::linear(from.width, to.width), Taps::linear(from.height, to.height));
         if half {
-            columns.weights.fill([1, 1]);
+            columns.weights = [vec![1; to.width as usize], vec![1; to.width as usize]];
         }
         let mut wanted = columns.first.clone();
         if !columns.single() {
             wanted.extend(&columns.second);
         }
-        Self { from, to, columns, rows, wanted, half }
+        let chroma = (0, wanted.clone());
+        Self { from, to, columns, rows, wanted, chroma, half }
+    }
+
+    /// Prepares for planes whose chroma has `2^shift` times fewer columns.
+    fn set_chroma_shift(&mut self, shift: u32) {
+        if self.chroma.0 != shift {
+            self.chroma = (shift, self.wanted.iter().map(|&x| x >> shift).collect());
+        }
     }
 }
 
@@ -102,7 +113,8 @@ impl Shrinker {
         }
         if let Some(view) = picture.yuv().filter(|view| view.size == size) {
             check(&view)?;
-            self.fill(&Planes { view, matrix: Matrix::bt601(view.full_range) }, out);
+            self.plan.set_chroma_shift(view.chroma_shift.0);
+            self.fill(&Planes(view), out);
             return Ok(());
         }
         let rgb = picture.rgb(RgbRequest { size, filter: ScaleFilter::Bilinear })?;
@@ -124,7 +136,12 @@ impl Shrinker {
         }
         for y in 0..height {
             let (first, second) = (self.plan.rows.first[y], self.plan.rows.second[y]);
-            let weights = self.plan.rows.weights[y];
+            let weights = [self.plan.rows.weights[0][y], self.plan.rows.weights[1][y]];
+            // One weight for each pixel: products of two vectors in memory are single instructions.
+            for (all, weight) in self.weights.iter_mut().zip(weights) {
+                all.clear();
+                all.resize(width, weight);
+            }
             if self.lines[0].row != Some(first) {
                 self.lines.swap(0, 1);
                 self.read(source, first, 0);
@@ -136,20 +153,15 @@ impl Shrinker {
             for (channel, out) in [&mut out.b, &mut out.g, &mut out.r].into_iter().enumerate() {
                 let out = &mut out[y * width..(y + 1) * width];
                 let (a, b) = (&a.channels[channel][..width], &b.channels[channel]);
+                let [wa, wb] = [&self.weights[0][..width], &self.weights[1][..width]];
                 if self.plan.half {
                     let b = &b[..width];
-                    for x in 0..width {
-                        out[x] = (a[x].wrapping_add(b[x]).wrapping_add(2) >> 2) as u8;
-                    }
+                    (0..width).for_each(|x| out[x] = (a[x].wrapping_add(b[x]).wrapping_add(2) >> 2) as u8);
                 } else if weights[1] == 0 {
-                    for x in 0..width {
-                        out[x] = blend(a[x], 0, weights);
-                    }
+                    (0..width).for_each(|x| out[x] = blend(a[x], 0, [wa[x], 0]));
                 } else {
                     let b = &b[..width];
-                    for x in 0..width {
-                        out[x] = blend(a[x], b[x], weights);
-                    }
+                    (0..width).for_each(|x| out[x] = blend(a[x], b[x], [wa[x], wb[x]]));
                 }
             }
         }
@@ -165,26 +177,20 @@ impl Shrinker {
         for pixels in &mut self.pixels {
             pixels.resize(plan.wanted.len(), 0);
         }
-        source.read(row, &plan.wanted, &mut self.samples, &mut self.pixels);
+        source.read(row, [&plan.wanted, &plan.chroma.1], &mut self.samples, &mut self.pixels);
         let line = &mut self.lines[slot];
         line.row = Some(row);
         for (pixels, out) in self.pixels.iter().zip(&mut line.channels) {
             out.resize(width, 0);
             let (first, second) = pixels.split_at(width);
-            let (out, weights) = (&mut out[..width], &plan.columns.weights[..width]);
-            if plan.half {
-                for x in 0..width {
-                    out[x] = i16::from(first[x]).wrapping_add(i16::from(second[x]));
-                }
-            } else if second.is_empty() {
-                for x in 0..width {
-                    out[x] = across(first[x], 0, weights[x]);
-                }
+            let (out, weights) = (&mut out[..width], &plan.columns.weights);
+            let ([wa, wb], n) = ([&weights[0][..width], &weights[1][..width]], width.min(second.len()));
+            if second.is_empty() {
+                (0..width).for_each(|x| out[x] = across(first[x], 0, [wa[x], 0]));
+            } else if plan.half {
+                (0..n).for_each(|x| out[x] = i16::from(first[x]).wrapping_add(i16::from(second[x])));
             } else {
-                let second = &second[..width];
-                for x in 0..width {
-                    out[x] = across(first[x], second[x], weights[x]);
-                }
+                (0..n).for_each(|x| out[x] = across(first[x], second[x], [wa[x], wb[x]]));
             }
         }
     }
@@ -192,31 +198,29 @@ impl Shrinker {
 
 /// Pixels to read rows from.
 trait Source {
-    /// Writes the pixels of `row` at `columns` as B, G and R; `samples` is scratch.
-    fn read(&self, row: u32, columns: &[u32], samples: &mut [Vec<u8>; 3], out: &mut [Vec<u8>; 3]);
+    /// Writes the pixels of `row` as B, G and R. `columns` are those of the full planes and, for
+    /// the same pixels, of the chroma planes; `samples` is scratch.
+    fn read(&self, row: u32, columns: [&[u32]; 2], samples: &mut [Vec<u8>; 3], out: &mut [Vec<u8>; 3]);
 }
 
-struct Planes<'a> {
-    view: YuvView<'a>,
-    matrix: Matrix,
-}
+struct Planes<'a>(YuvView<'a>);
 
 impl Source for Planes<'_> {
-    fn read(&self, row: u32, columns: &[u32], samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
-        let (view, (across, down)) = (&self.view, self.view.chroma_shift);
+    fn read(&self, row: u32, columns: [&[u32]; 2], samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
+        let view = &self.0;
         for (plane, samples) in samples.iter_mut().enumerate() {
-            let (across, down) = if plane == 0 { (0, 0) } else { (across, down) };
+            let (columns, down) = if plane == 0 { (columns[0], 0) } else { (columns[1], view.chroma_shift.1) };
             let line = &view.planes[plane][(row >> down) as usize * view.strides[plane]..];
             samples.clear();
-            samples.extend(columns.iter().map(|&x| line[(x >> across) as usize]));
+            samples.extend(columns.iter().map(|&x| line[x as usize]));
         }
         let [y, u, v] = &*samples;
-        self.matrix.convert([y, u, v], [b, g, r]);
+        ycbcr::convert(view.full_range, [y, u, v], [b, g, r]);
     }
 }
 
 impl Source for Rgb {
-    fn read(&self, row: u32, columns: &[u32], _samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
+    fn read(&self, row: u32, [columns, _]: [&[u32]; 2], _samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
         let line = &self.data[row as usize * self.size.width as usize * 3..];
         for (i, &x) in columns.iter().enumerate() {
             let x = x as usize * 3;
