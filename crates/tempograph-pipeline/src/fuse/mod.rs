@@ -7,7 +7,7 @@
 mod audio;
 mod correlate;
 mod entities;
-pub mod events;
+mod events;
 mod paths;
 mod scenes;
 mod summary;
@@ -15,7 +15,7 @@ mod summary;
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
 pub use entities::EntityOptions;
-pub use events::EventOptions;
+pub use events::{EventOptions, Proximity};
 use tempograph_core::{
     Issue, Observation, Timeline,
     timeline::{AudioEvent, Correlation, Entity, Scene, Summary, Track, Video, VisualEvent},
@@ -80,6 +80,8 @@ pub struct Fused {
     pub entities: Vec<Entity>,
     /// Visual events in order of start.
     pub visual_events: Vec<VisualEvent>,
+    /// When two entities are near each other, in order of start; the graph's `near` edges.
+    pub proximities: Vec<Proximity>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
     /// Correlations in order of audio, then visual event.
@@ -114,15 +116,16 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let spans: Vec<_> = scenes.iter().map(|s| s.span).collect();
     let paths = paths::paths(input.observations, &tracks, &spans);
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
-    let visual_events = events::find(&grouped.movers, &spans, input.depths, input.video, &options.events);
+    let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
     let audio_events = audio::events(input, &options.audio);
-    let correlations = correlate::correlate(&visual_events, &audio_events, &options.correlations);
+    let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
     let mut fused = Fused {
         scenes,
         tracks,
         entities: grouped.entities,
-        visual_events,
+        visual_events: geometry.events,
+        proximities: geometry.proximities,
         audio_events,
         correlations,
         summary: Summary::default(),

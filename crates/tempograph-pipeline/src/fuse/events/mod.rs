@@ -1,22 +1,255 @@
-//! Visual events from geometry.
+//! Visual events from geometry: what boxes that move say about who does what.
+//!
+//! Each scene is looked at by itself. Boxes become smoothed [motions](motion) on a common grid of
+//! times, motions become [pairs](pair), and one file for each family of events turns them into
+//! events, all through [runs](runs) with hysteresis. Everything is relative to body length, so
+//! neither the resolution nor the distance of the camera matters.
 
-use tempograph_core::{
-    Span,
-    timeline::{Video, VisualEvent},
+mod alone;
+mod avoid;
+mod group;
+mod motion;
+mod near;
+mod options;
+mod pair;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod trail;
+mod words;
+
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
 };
 
+pub use options::EventOptions;
+use tempograph_core::{
+    MediaTime, Span,
+    timeline::{VisualEvent, VisualEventKind},
+};
+
+use self::{
+    motion::{Motion, Nature},
+    pair::Pair,
+};
 use super::{TrackDepth, entities::Mover};
 
-/// When movement is an event.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct EventOptions {}
+/// An event before it has an id.
+#[derive(Clone, Debug)]
+struct Found {
+    kind: VisualEventKind,
+    /// Motions, the one who acts first.
+    who: Vec<usize>,
+    /// Grid points.
+    run: RangeInclusive<usize>,
+    /// How far beyond its thresholds it is, 0 to 1; held there.
+    margin: f64,
+    /// Shortest time of its kind.
+    min_s: f64,
+    /// Highest confidence it may have.
+    ceiling: f32,
+}
 
-pub(super) fn find(
-    _movers: &[Mover],
-    _scenes: &[Span],
-    _depths: &[TrackDepth],
-    _video: &Video,
-    _options: &EventOptions,
-) -> Vec<VisualEvent> {
-    Vec::new()
+/// What every rule needs to know about the scene.
+struct Rules<'a> {
+    options: &'a EventOptions,
+    motions: &'a [Motion<'a>],
+    camera: Vec<bool>,
+    /// Position of each entity's motion.
+    by_entity: BTreeMap<usize, usize>,
+}
+
+impl Rules<'_> {
+    fn index(&self, motion: &Motion<'_>) -> usize {
+        self.by_entity[&motion.mover.entity]
+    }
+
+    fn camera_moves(&self, k: usize) -> bool {
+        self.camera.get(k).copied().unwrap_or(false)
+    }
+
+    /// Seconds from the first to the last point.
+    fn seconds(&self, run: &RangeInclusive<usize>) -> f64 {
+        (run.end() - run.start()) as f64 * self.options.step_s + 1e-9
+    }
+
+    /// Grid points in `seconds`.
+    fn points(&self, seconds: f64) -> usize {
+        (seconds / self.options.step_s).round().max(0.0) as usize
+    }
+}
+
+/// An interval in which two entities are near each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proximity {
+    /// Ids of the two entities, in order of appearance.
+    pub entities: [String; 2],
+    /// When.
+    pub span: Span,
+    /// Mean detection confidence of the less sure of the two, 0 to 1.
+    pub confidence: f32,
+}
+
+/// What geometry says about a video.
+#[derive(Debug, Default)]
+pub(super) struct Geometry {
+    /// In order of start, with ids.
+    pub(super) events: Vec<VisualEvent>,
+    /// In order of start.
+    pub(super) proximities: Vec<Proximity>,
+}
+
+/// The events and proximities of all scenes. `movers` are ordered by scene.
+pub(super) fn find(movers: &[Mover], scenes: &[Span], depths: &[TrackDepth], options: &EventOptions) -> Geometry {
+    let options = &EventOptions { step_s: options.step_s.max(0.01), ..options.clone() };
+    let depths: BTreeMap<u32, f32> = depths.iter().map(|d| (d.track, d.depth)).collect();
+    let mut geometry = Geometry::default();
+    for in_scene in movers.chunk_by(|a, b| a.scene == b.scene) {
+        if let Some(&scene) = scenes.get(in_scene[0].scene) {
+            scene_events(in_scene, scene, &depths, options, &mut geometry);
+        }
+    }
+    geometry.events.sort_by(|a, b| {
+        (a.span, a.kind, &a.entities).cmp(&(b.span, b.kind, &b.entities)).then(b.confidence.total_cmp(&a.confidence))
+    });
+    for (i, event) in geometry.events.iter_mut().enumerate() {
+        event.id = format!("V{}", i + 1);
+    }
+    geometry.proximities.sort_by(|a, b| (a.span, &a.entities).cmp(&(b.span, &b.entities)));
+    geometry
+}
+
+fn scene_events(movers: &[Mover], scene: Span, depths: &BTreeMap<u32, f32>, o: &EventOptions, out: &mut Geometry) {
+    let motions: Vec<Motion<'_>> = movers.iter().filter_map(|m| Motion::new(m, scene, o)).collect();
+    let rules = Rules {
+        options: o,
+        camera: motion::camera_moves(&motions, o),
+        by_entity: motions.iter().enumerate().map(|(i, m)| (m.mover.entity, i)).collect(),
+        motions: &motions,
+    };
+    let pairs = pairs(&motions, o);
+
+    let mut found = Vec::new();
+    let mut stays = Vec::new();
+    for (i, motion) in motions.iter().enumerate() {
+        stays.extend(alone::idle(motion, &rules, &mut found).into_iter().map(|run| (i, run)));
+    }
+    alone::observe(&stays, &pairs, &rules, &mut found);
+    let mut beings_met = Vec::new();
+    for pair in &pairs {
+        trail::trails(pair, &rules, &mut found);
+        avoid::avoid(pair, &rules, &mut found);
+        if depth_differs(pair, depths, o) {
+            continue;
+        }
+        let near = near::near(pair, &rules);
+        let meetings = near::meetings(pair, &near, &rules);
+        near::closing(pair, &meetings, &rules, &mut found);
+        near::interact(pair, &rules, &mut found);
+        out.proximities.extend(near.iter().map(|run| proximity(pair, run, scene, &rules)));
+        if pair.a.nature == Nature::Being && pair.b.nature == Nature::Being {
+            let (a, b) = (rules.index(pair.a), rules.index(pair.b));
+            beings_met.extend(meetings.into_iter().map(|run| (a, b, run)));
+        }
+    }
+    group::groups(&beings_met, &rules, &mut found);
+
+    let found = limited(found, &rules);
+    out.events.extend(found.iter().map(|f| event(f, scene, &rules)));
+}
+
+/// The pairs that are there together, ordered by position.
+fn pairs<'m, 'a>(motions: &'m [Motion<'a>], options: &EventOptions) -> Vec<Pair<'m, 'a>> {
+    let mut by_start: Vec<usize> = (0..motions.len()).collect();
+    by_start.sort_by_key(|&i| (motions[i].range().start, i));
+    let ends = |r: Range<usize>| r.end;
+    let mut keys = Vec::new();
+    let mut active: Vec<usize> = Vec::new();
+    for &i in &by_start {
+        active.retain(|&j| ends(motions[j].range()) > motions[i].range().start);
+        keys.extend(active.iter().map(|&j| (i.min(j), i.max(j))));
+        active.push(i);
+    }
+    keys.sort_unstable();
+    keys.into_iter().filter_map(|(a, b)| Pair::new(&motions[a], &motions[b], options)).collect()
+}
+
+/// Whether a depth stage put the two too far from each other.
+fn depth_differs(pair: &Pair<'_, '_>, depths: &BTreeMap<u32, f32>, options: &EventOptions) -> bool {
+    let depth = |m: &Motion<'_>| {
+        let known: Vec<f64> = m.mover.tracks.iter().filter_map(|(t, _)| depths.get(t)).map(|&d| f64::from(d)).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    };
+    match (depth(pair.a), depth(pair.b)) {
+        (Some(a), Some(b)) => a.max(b) > a.min(b) * options.max_depth_ratio,
+        _ => false,
+    }
+}
+
+/// `score × (0.6 + 0.4 · margin) × d / (d + min / 2)`: how sure the detections are, how clear the
+/// movement is, and how long it lasts against the shortest of its kind.
+fn confidence(found: &Found, rules: &Rules<'_>) -> f32 {
+    let score = found.who.iter().map(|&i| rules.motions[i].mover.score).sum::<f64>() / found.who.len().max(1) as f64;
+    let seconds = rules.seconds(&found.run);
+    let value = score * (0.6 + 0.4 * found.margin.clamp(0.0, 1.0)) * seconds / (seconds + found.min_s / 2.0);
+    (value.clamp(0.0, 1.0) as f32).min(found.ceiling)
+}
+
+/// Keeps the surest where one pair or one entity would have too many of a kind.
+fn limited(mut found: Vec<Found>, rules: &Rules<'_>) -> Vec<Found> {
+    let o = rules.options;
+    found.retain(|f| confidence(f, rules) >= o.min_confidence);
+    found.sort_by(|a, b| {
+        let key = |f: &Found| (*f.run.start(), f.kind, f.who.clone());
+        confidence(b, rules).total_cmp(&confidence(a, rules)).then_with(|| key(a).cmp(&key(b)))
+    });
+    let mut by_pair: BTreeMap<(VisualEventKind, Vec<usize>), usize> = BTreeMap::new();
+    let mut by_entity: BTreeMap<(VisualEventKind, usize), usize> = BTreeMap::new();
+    found.retain(|f| {
+        let mut who = f.who.clone();
+        who.sort_unstable();
+        let full = who.iter().any(|&i| by_entity.get(&(f.kind, i)).is_some_and(|&n| n >= o.max_per_entity));
+        let pair = by_pair.entry((f.kind, who.clone())).or_default();
+        if full || *pair >= o.max_per_pair {
+            return false;
+        }
+        *pair += 1;
+        who.into_iter().for_each(|i| *by_entity.entry((f.kind, i)).or_default() += 1);
+        true
+    });
+    found
+}
+
+fn proximity(pair: &Pair<'_, '_>, run: &RangeInclusive<usize>, scene: Span, rules: &Rules<'_>) -> Proximity {
+    let score = pair.a.mover.score.min(pair.b.mover.score);
+    Proximity {
+        entities: [pair.a.mover.id.clone(), pair.b.mover.id.clone()],
+        span: span(run, scene, rules.options),
+        confidence: score.clamp(0.0, 1.0) as f32,
+    }
+}
+
+fn time(k: usize, scene: Span, options: &EventOptions) -> MediaTime {
+    scene.start + MediaTime::from_secs_f64(k as f64 * options.step_s)
+}
+
+fn span(run: &RangeInclusive<usize>, scene: Span, options: &EventOptions) -> Span {
+    let end = time(*run.end(), scene, options).min(scene.end);
+    Span::new(time(*run.start(), scene, options).min(end), end)
+}
+
+fn event(found: &Found, scene: Span, rules: &Rules<'_>) -> VisualEvent {
+    let span = span(&found.run, scene, rules.options);
+    let movers: Vec<&Mover> = found.who.iter().map(|&i| rules.motions[i].mover).collect();
+    VisualEvent {
+        id: String::new(),
+        kind: found.kind,
+        entities: movers.iter().map(|m| m.id.clone()).collect(),
+        span,
+        description: words::describe(found.kind, &movers),
+        confidence: confidence(found, rules),
+        origin: "geometry".to_owned(),
+        evidence: words::evidence(span, &movers),
+    }
 }
