@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tempograph_core::{Cancel, Error, Result};
 
 /// SHA-256 of `bytes` in lower-case hexadecimal digits.
+#[cfg(test)]
 pub(super) fn hex(bytes: &[u8]) -> String {
     text(Sha256::new().chain_update(bytes))
 }

@@ -239,7 +239,7 @@ impl ModelStore {
     /// # Errors
     /// [`ErrorKind::RuntimeMissing`] when it is nowhere.
     pub fn onnxruntime(&self, setting: Option<&Path>, beside: Option<&Path>) -> Result<PathBuf> {
-        let hint = "run `tempograph models pull onnxruntime`, or set `runtime.onnx.library` to its path";
+        let hint = "run `tempograph models pull onnxruntime`, or set `runtime.onnxruntime` to its path";
         if let Some(path) = setting {
             return match path.is_file() {
                 true => Ok(path.to_owned()),

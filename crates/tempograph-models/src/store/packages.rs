@@ -114,7 +114,7 @@ impl Packages {
         }
         let folder = self.folder.path().join(self.fetched.len().to_string());
         // A fetch that failed before leaves nothing that could be taken for this one's.
-        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::remove_dir_all(&folder).ok();
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
         let (name, commands, arguments) = match registry {
             Registry::Pip => ("pip", &self.clients.pip, pip_arguments(member)),
@@ -195,8 +195,8 @@ fn run(command: &[OsString], arguments: &[OsString], folder: &Path, cancel: &Can
             Err(e) => Some(failed(format!("{} cannot be waited for: {e}", program.display()))),
         };
         if let Some(error) = stop {
-            let _ = child.kill();
-            let _ = child.wait();
+            child.kill().ok();
+            child.wait().ok();
             return Err(RunError::Failed(error));
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -282,5 +282,6 @@ fn failed(why: String) -> Error {
     Error::new(ErrorKind::FetchFailed, why)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

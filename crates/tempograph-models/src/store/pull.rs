@@ -305,6 +305,6 @@ fn sync_file(path: &Path) -> Result<()> {
 /// Makes renames in `folder` last through a power cut, where the system can.
 fn sync_folder(folder: &Path) {
     if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
+        folder.sync_all().ok();
     }
 }

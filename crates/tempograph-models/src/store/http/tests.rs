@@ -69,8 +69,8 @@ fn serve(mut stream: TcpStream, answer: &Answer, heads: &Mutex<Vec<String>>) {
     while reader.read_line(&mut head).is_ok_and(|n| n > 0) && !head.ends_with("\r\n\r\n") {}
     heads.lock().unwrap().push(head.to_lowercase());
     let headers: String = answer.headers.iter().map(|h| format!("{h}\r\n")).collect();
-    let _ = write!(stream, "HTTP/1.1 {}\r\nConnection: close\r\n{headers}\r\n", answer.status);
-    let _ = stream.write_all(&answer.body);
+    write!(stream, "HTTP/1.1 {}\r\nConnection: close\r\n{headers}\r\n", answer.status).ok();
+    stream.write_all(&answer.body).ok();
 }
 
 fn answer(status: &'static str, body: &[u8]) -> Answer {
