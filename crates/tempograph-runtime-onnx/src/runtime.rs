@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use ort::{
     environment::Environment,
-    session::{Session as OrtSession, builder::GraphOptimizationLevel, builder::SessionBuilder},
+    session::{
+        Session as OrtSession,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
 };
 use parking_lot::Mutex;
 use tempograph_core::{Error, ErrorKind, Result, Runtime, Session, SessionOptions};
@@ -128,11 +131,7 @@ impl Runtime for OnnxRuntime {
             let message = format!("there is no model file: {}", path.display());
             return Err(Error::new(ErrorKind::ModelMissing, message));
         }
-        let session = self.build(path, options, true).and_then(|session| {
-            // Planning memory once for all calls pays only where no extent varies between them.
-            if fixed(&session) { Ok(session) } else { self.build(path, options, false) }
-        });
-        let session = session.map_err(|e| {
+        let session = self.build(path, options).map_err(|e| {
             Error::new(
                 ErrorKind::ModelInvalid,
                 format!("ONNX Runtime does not read the model: {e}: {}", path.display()),
@@ -143,12 +142,8 @@ impl Runtime for OnnxRuntime {
     }
 }
 
-fn fixed(session: &OrtSession) -> bool {
-    session.inputs().iter().all(|i| i.dtype().tensor_shape().is_some_and(|s| s.iter().all(|&d| d >= 0)))
-}
-
 impl OnnxRuntime {
-    fn build(&self, path: &Path, options: &SessionOptions, memory_pattern: bool) -> ort::Result<OrtSession> {
+    fn build(&self, path: &Path, options: &SessionOptions) -> ort::Result<OrtSession> {
         let builder = SessionBuilder::new(&self.environment)?
             .with_log_level(ort::logging::LogLevel::Warning)?
             .with_optimization_level(GraphOptimizationLevel::All)?
@@ -157,7 +152,8 @@ impl OnnxRuntime {
             // A spinning pool steals the cores that the decoder and the other stages could use.
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?
-            .with_memory_pattern(memory_pattern)?;
+            // One plan per input shape is kept for ever, and where shapes repeat it measures no faster.
+            .with_memory_pattern(false)?;
         self.on_device(builder)?.commit_from_file(path)
     }
 
