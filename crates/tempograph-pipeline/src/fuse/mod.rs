@@ -8,6 +8,7 @@ mod audio;
 mod correlate;
 mod entities;
 mod events;
+pub mod graph;
 mod paths;
 mod scenes;
 mod summary;
