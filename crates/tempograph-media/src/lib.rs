@@ -1,1 +1,24 @@
 //! Opens, decodes, samples, draws, cuts and encodes video and audio over FFmpeg's libraries.
+//!
+//! [`probe()`] says what a file holds; a [`Reader`] decodes it in one pass. Times are those of the
+//! container; pixels stand upright; audio is 16 kHz mono.
+
+mod audio;
+mod av;
+mod clock;
+mod hash;
+mod orient;
+mod picture;
+mod probe;
+mod read;
+mod resample;
+mod resize;
+mod still;
+mod sws;
+
+pub use av::{SkipFrames, ffmpeg_version};
+pub use hash::content_hash;
+pub use orient::Orientation;
+pub use probe::{AudioInfo, MediaInfo, VideoInfo, probe};
+pub use read::{AudioWants, ReadReport, Reader, Sample, VideoWants, Wants};
+pub use still::{encode_jpeg, write_jpeg, write_png};
