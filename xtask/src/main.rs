@@ -1,1 +1,53 @@
-fn main() {}
+//! Development tasks: `cargo run --release -p xtask -- TASK`.
+
+mod codegen;
+mod edges;
+mod fuzz;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(about = "Development tasks of TempoGraph")]
+enum Task {
+    /// Write the generated files
+    Codegen {
+        /// Change nothing; fail when a file is not what would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Assert which crate must not reach which, each beside an edge that must exist
+    Edges,
+    /// Throw mutated inputs at a parser
+    Fuzz {
+        /// Which parser; none means every one in turn
+        target: Option<String>,
+        /// How long each runs
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Start of the random numbers; the same seed tries the same inputs
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Codegen { check } => codegen::run(check),
+        Task::Edges => edges::run(),
+        Task::Fuzz { target, seconds, seed } => fuzz::run(target.as_deref(), seconds, seed),
+    }
+}
+
+/// The repository's root.
+fn root() -> anyhow::Result<PathBuf> {
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the repository")?.to_owned())
+}
+
+/// Tells the person who runs the task.
+#[expect(clippy::print_stdout, reason = "a task talks to the person who runs it")]
+fn say(text: &str) {
+    println!("{text}");
+}
