@@ -1,4 +1,6 @@
 //! From decoded media to a fused timeline: analyzers, stages, stage cache, fusion.
-pub mod cache;
+
 pub mod analyze;
+pub mod cache;
 pub mod fuse;
+pub mod run;

@@ -8,7 +8,8 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use tempograph_core::{Cancel, Error, ErrorKind, Result, Timeline};
+use tempograph_core::{Cancel, Error, ErrorKind, Graph, Observation, Result, Timeline};
+use tempograph_pipeline::cache::Objects as _;
 
 use crate::{FileObjects, VideoLock};
 
@@ -38,8 +39,12 @@ pub struct VideoRecord {
 pub struct RunRecord {
     /// Row id.
     pub id: i64,
-    /// What came out.
+    /// The fused view.
     pub timeline: Timeline,
+    /// Its temporal graph.
+    pub graph: Graph,
+    /// Detections with track ids, frame by frame.
+    pub detections: Vec<Observation>,
 }
 
 pub(crate) fn store_error(what: &'static str) -> impl Fn(rusqlite::Error) -> Error {
@@ -133,14 +138,28 @@ impl Library {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn put_run(&self, video: &str, plan: &str, timeline: &Timeline) -> Result<()> {
-        let json = serde_json::to_string(timeline)
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("a timeline cannot be written as JSON: {e}")))?;
+    pub fn put_run(
+        &self,
+        video: &str,
+        plan: &str,
+        timeline: &Timeline,
+        graph: &Graph,
+        detections: &[Observation],
+    ) -> Result<()> {
+        let mut lines = Vec::new();
+        for observation in detections {
+            serde_json::to_writer(&mut lines, observation).map_err(unwritable)?;
+            lines.push(b'\n');
+        }
+        let object = self.objects.put(&lines)?;
+        let timeline = serde_json::to_string(timeline).map_err(unwritable)?;
+        let graph = serde_json::to_string(graph).map_err(unwritable)?;
         self.connection()
             .execute(
-                "INSERT INTO run (video, plan, timeline) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (video, plan) DO UPDATE SET timeline = excluded.timeline, finished = unixepoch('subsec')",
-                params![video, plan, json],
+                "INSERT INTO run (video, plan, timeline, graph, detections) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (video, plan) DO UPDATE SET timeline = excluded.timeline, graph = excluded.graph,
+                     detections = excluded.detections, finished = unixepoch('subsec')",
+                params![video, plan, timeline, graph, object],
             )
             .map_err(store_error("keep a run"))?;
         Ok(())
@@ -151,23 +170,37 @@ impl Library {
     /// # Errors
     /// When the database cannot be read or holds a result of another version.
     pub fn run(&self, id: &str, plan: Option<&str>) -> Result<Option<RunRecord>> {
-        let row: Option<(i64, String)> = self
+        let row: Option<(i64, String, String, String)> = self
             .connection()
             .query_row(
-                "SELECT id, timeline FROM run WHERE video = ?1 AND (?2 IS NULL OR plan = ?2)
+                "SELECT id, timeline, graph, detections FROM run WHERE video = ?1 AND (?2 IS NULL OR plan = ?2)
                  ORDER BY finished DESC, id DESC LIMIT 1",
                 params![id, plan],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
             .optional()
             .map_err(store_error("read a run"))?;
-        let Some((id, json)) = row else { return Ok(None) };
-        let timeline = serde_json::from_str(&json).map_err(|e| {
-            Error::new(ErrorKind::InvalidData, format!("a stored run is of another version: {e}"))
-                .with_hint("analyse the video again")
-        })?;
-        Ok(Some(RunRecord { id, timeline }))
+        let Some((id, timeline, graph, object)) = row else { return Ok(None) };
+        let timeline = serde_json::from_str(&timeline).map_err(of_another_version)?;
+        let graph = serde_json::from_str(&graph).map_err(of_another_version)?;
+        let lines = self.objects.get(&object)?;
+        let detections = lines
+            .split(|&b| b == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(serde_json::from_slice)
+            .collect::<Result<_, _>>()
+            .map_err(of_another_version)?;
+        Ok(Some(RunRecord { id, timeline, graph, detections }))
     }
+}
+
+fn unwritable(e: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Internal, format!("a result cannot be written as JSON: {e}"))
+}
+
+fn of_another_version(e: serde_json::Error) -> Error {
+    Error::new(ErrorKind::InvalidData, format!("a stored run is of another version: {e}"))
+        .with_hint("analyse the video again")
 }
 
 fn migrate(connection: &mut Connection) -> Result<()> {
@@ -203,9 +236,9 @@ mod tests {
         let library = Library::open(dir.path()).unwrap();
         library.put_video("v", "a.mp4").unwrap();
         let mut timeline = Timeline::empty(Video { id: "v".into(), ..Video::default() });
-        library.put_run("v", "p", &timeline).unwrap();
+        library.put_run("v", "p", &timeline, &Graph::default(), &[]).unwrap();
         timeline.summary.text = "second".into();
-        library.put_run("v", "p", &timeline).unwrap();
+        library.put_run("v", "p", &timeline, &Graph::default(), &[]).unwrap();
         assert_eq!(library.run("v", None).unwrap().unwrap().timeline, timeline);
         assert_eq!(library.run("v", Some("p")).unwrap().unwrap().timeline.summary.text, "second");
         assert!(library.run("v", Some("q")).unwrap().is_none());

@@ -1,7 +1,9 @@
 //! Perception: what each stage measures, and what is decided from it.
 
+pub mod asr;
 pub mod detect;
 pub mod scenes;
 pub mod speech;
+pub mod thumbnails;
 pub mod track;
 pub mod vad;

@@ -10,6 +10,9 @@ CREATE TABLE run (
     plan     TEXT NOT NULL,
     finished REAL NOT NULL DEFAULT (unixepoch('subsec')),
     timeline TEXT NOT NULL,
+    graph    TEXT NOT NULL,
+    -- Object of tracked detections: observations as JSON lines.
+    detections TEXT NOT NULL,
     UNIQUE (video, plan)
 ) STRICT;
 

@@ -1,0 +1,195 @@
+//! One analysis from file to timeline.
+//!
+//! ```text
+//! probe ─► pass (measure, journaled unit by unit) ─► decide ─► fuse ─► Timeline
+//! ```
+//!
+//! What is dear is *measured* and kept in the stage cache; what is cheap is *decided* anew each
+//! time from what was measured. So changing a threshold reads no frame, and a killed run redoes at
+//! most one unit of each stage.
+//!
+//! **Invariant:** the timeline, `run` aside, depends only on the bytes of the video, the options
+//! and the models: not on when or how often the run was stopped, nor on the number of threads.
+
+mod audio;
+mod clock;
+mod decide;
+mod frames;
+mod panics;
+mod pass;
+mod recorder;
+mod sampler;
+mod speech;
+mod stage;
+
+use std::path::Path;
+
+use serde_json::json;
+use tempograph_core::{Cancel, Claim, Graph, Issue, MediaTime, Observation, Result, Span, Timeline};
+use tempograph_media::MediaInfo;
+
+pub use self::{
+    decide::{Options, SceneCuts},
+    stage::{AudioStage, FrameStage, Make, SpeechStage, Stage, Stages},
+};
+use self::{
+    decide::Gathered,
+    pass::{Pass, PassReport, run_pass},
+};
+use crate::cache::{Objects, StageCache, StageIdentity, Unit};
+
+/// Hears how far a run is.
+pub trait Progress: Sync {
+    /// The decoder is at `done` of `of`.
+    fn media(&self, done: MediaTime, of: MediaTime);
+}
+
+/// What to analyse and with what.
+pub struct Request<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Where it was read from, as the result shall say.
+    pub uri: &'a str,
+    /// BLAKE3 of its bytes, hexadecimal.
+    pub id: &'a str,
+    /// What the container says.
+    pub info: &'a MediaInfo,
+    /// Audio stream to listen to; the file's default when absent.
+    pub audio_stream: Option<usize>,
+    /// What to run.
+    pub stages: Stages,
+    /// How to decide.
+    pub options: &'a Options,
+    /// Where claims are kept.
+    pub cache: &'a dyn StageCache,
+    /// Where pictures are kept.
+    pub objects: &'a dyn Objects,
+    /// Who is told how far it is.
+    pub progress: &'a dyn Progress,
+    /// Raised to stop.
+    pub cancel: &'a Cancel,
+    /// Told why each stage runs or does not.
+    pub explain: &'a dyn Fn(&str),
+}
+
+/// Everything a run gives.
+pub struct Analysis {
+    /// The fused view. `run` holds the stages; whole-process figures are the caller's to fill in.
+    pub timeline: Timeline,
+    /// Detections with track ids, frame by frame.
+    pub detections: Vec<Observation>,
+    /// Who is near whom and what comes before what.
+    pub graph: Graph,
+    /// What each scene detector found.
+    pub cuts: Vec<SceneCuts>,
+    /// A JPEG for each scene, in order, where there is one.
+    pub thumbnails: Vec<Option<Vec<u8>>>,
+}
+
+/// Runs every stage that is not cached, decides and fuses.
+///
+/// # Errors
+/// When the file cannot be read at all, the store fails, or `cancel` was raised. What goes wrong
+/// in one stage is an [`Issue`] of the timeline instead.
+pub fn analyze(request: Request<'_>) -> Result<Analysis> {
+    let Request { info, cache, id, .. } = request;
+    let mut stages = request.stages;
+    let mut issues: Vec<Issue> =
+        stages.unavailable.drain(..).map(|(stage, error)| Issue::from_error(stage, &error)).collect();
+    if info.video.is_none() {
+        stages.frames.clear();
+    }
+    if info.audio.is_empty() {
+        stages.audio.clear();
+        stages.voice = None;
+    }
+    if stages.voice.is_none() {
+        stages.speech = None;
+    }
+    let mut models = stages.models();
+    models.sort_by(|a, b| (&a.task, &a.name).cmp(&(&b.task, &b.name)));
+    for identity in stages.identities(id) {
+        (request.explain)(&explain(cache, &identity)?);
+    }
+
+    let pass = Pass {
+        path: request.path,
+        info,
+        video: id,
+        audio_stream: request.audio_stream,
+        cache,
+        progress: request.progress,
+        cancel: request.cancel,
+    };
+    let report = run_pass(&pass, stages)?;
+    issues.extend(damage(cache, id, &report)?);
+    issues.extend(report.issues.iter().cloned());
+
+    let mut gathered = Gathered::default();
+    for (identity, _) in &report.stages {
+        cache.read(identity, &mut |_, unit| {
+            gathered.add(unit);
+            Ok(())
+        })?;
+    }
+    let video = info.to_video(request.uri, id);
+    let mut analysis = decide::decide(video, gathered, request.options, request.objects, &mut issues)?;
+    let mut stage_runs: Vec<_> = report.stages.into_iter().map(|(_, run)| run).collect();
+    stage_runs.append(&mut analysis.timeline.run.stages);
+    analysis.timeline.run.stages = stage_runs;
+    analysis.timeline.models = models;
+    issues.sort_by(|a, b| (&a.stage, &a.code, &a.message).cmp(&(&b.stage, &b.code, &b.message)));
+    issues.dedup();
+    analysis.timeline.issues = issues;
+    Ok(analysis)
+}
+
+/// Why the stage will run or will not, in one line.
+fn explain(cache: &dyn StageCache, identity: &StageIdentity) -> Result<String> {
+    let record = cache.record(identity)?;
+    let stage = &identity.stage;
+    Ok(if record.complete {
+        format!("{stage}: cached, {} units", record.units)
+    } else if record.units > 0 {
+        format!("{stage}: resumes after {} units", record.units)
+    } else if let Some(earlier) = cache.previous(identity)? {
+        format!("{stage}: runs, because {}", identity.difference(&earlier))
+    } else {
+        format!("{stage}: runs, because this video has not been through it")
+    })
+}
+
+/// What the reader complained about, in this pass or an earlier one: a cached result must not look
+/// healthier than the run that made it.
+fn damage(cache: &dyn StageCache, video: &str, report: &PassReport) -> Result<Vec<Issue>> {
+    let identity = StageIdentity {
+        video: video.to_owned(),
+        stage: "read".to_owned(),
+        version: 1,
+        params: json!({}),
+        models: Vec::new(),
+        inputs: Vec::new(),
+    };
+    let mut known = Vec::new();
+    cache.read(&identity, &mut |_, unit| {
+        known.extend(unit.observations.into_iter().filter_map(|o| match o.claim {
+            Claim::Issue(issue) => Some(issue),
+            _ => None,
+        }));
+        Ok(())
+    })?;
+    let Some(new) = &report.damage else { return Ok(known) };
+    let before = known.len();
+    for issue in new {
+        if !known.contains(issue) {
+            known.push(issue.clone());
+        }
+    }
+    if known.len() > before {
+        let observations =
+            known.iter().cloned().map(|i| Observation { span: Span::default(), claim: Claim::Issue(i) }).collect();
+        cache.append(&identity, 0, &Unit { observations, snapshot: Vec::new() })?;
+        cache.complete(&identity)?;
+    }
+    Ok(known)
+}
