@@ -96,6 +96,7 @@ pub(super) struct Utterance {
     pub(super) tokens: Vec<u32>,
     pub(super) start: f64,
     pub(super) end: f64,
+    pub(super) confidence: f32,
     pub(super) words: Vec<TimedWord>,
 }
 
@@ -156,7 +157,6 @@ impl Whisper {
             let last_word = utterances.iter().flat_map(|u| &u.words).map(|w| w.end).fold(0.0, f64::max);
             let used = used.max((last_word * FRAMES_PER_S as f64).round() as usize);
             let offset = (seek * HOP) as f64 / 16_000.0;
-            let confidence = found.mean_log_probability().exp().clamp(0.0, 1.0);
             segments.extend(utterances.into_iter().filter_map(|u| {
                 let text = self.vocabulary.text(&u.tokens).trim().to_owned();
                 let word = |w: TimedWord| TimedWord { start: w.start + offset, end: w.end + offset, ..w };
@@ -165,7 +165,7 @@ impl Whisper {
                     end: u.end + offset,
                     text,
                     language: language.clone(),
-                    confidence,
+                    confidence: u.confidence.clamp(0.0, 1.0),
                     no_speech: found.no_speech,
                     words: u.words.into_iter().map(word).collect(),
                 })
@@ -235,7 +235,7 @@ impl Whisper {
             let first = tokens.first().copied().filter(|&t| is_time(t)).map_or(0.0, seconds);
             let end = last.map_or(length, seconds);
             let end = if end > first { end.min(length) } else { length };
-            return (vec![Utterance { tokens: words(tokens), start: first, end, words: Vec::new() }], used);
+            return (vec![Utterance { tokens: words(tokens), start: first, end, ..Utterance::default() }], used);
         }
         if ends_once {
             borders.push(tokens.len());
@@ -246,7 +246,7 @@ impl Whisper {
             if let [first, .., last] = tokens[from..to] {
                 let start = if is_time(first) { seconds(first) } else { 0.0 };
                 let end = if is_time(last) { seconds(last) } else { length };
-                utterances.push(Utterance { tokens: words(&tokens[from..to]), start, end, words: Vec::new() });
+                utterances.push(Utterance { tokens: words(&tokens[from..to]), start, end, ..Utterance::default() });
             }
             from = to;
         }

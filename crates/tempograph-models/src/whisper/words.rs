@@ -63,6 +63,13 @@ impl Whisper {
                 probability(&step.logits[row..row + marks.end as usize], token)
             })
             .collect();
+        let mut at = 0;
+        for utterance in utterances.iter_mut() {
+            let own = probabilities.get(at..text.len().min(at + utterance.tokens.len())).unwrap_or_default();
+            at += utterance.tokens.len();
+            let logs: f32 = own.iter().map(|p| p.max(1e-10).ln()).sum();
+            utterance.confidence = (logs / own.len().max(1) as f32).exp();
+        }
         let times = jump_times(&step.scores, tokens.len(), positions, prompt.len(), text.len() + 1)?;
         let pieces = if WITHOUT_SPACES.contains(&language) { self.characters(&text) } else { self.spaced(&text) };
         let mut words = Vec::new();
@@ -323,6 +330,13 @@ mod tests {
             }
         }
         let scores = Tensor::new([1, 2, 4, 12], scores).unwrap();
+        let mut at = 0;
+        for utterance in utterances.iter_mut() {
+            let own = probabilities.get(at..text.len().min(at + utterance.tokens.len())).unwrap_or_default();
+            at += utterance.tokens.len();
+            let logs: f32 = own.iter().map(|p| p.max(1e-10).ln()).sum();
+            utterance.confidence = (logs / own.len().max(1) as f32).exp();
+        }
         let times = jump_times(&scores, 4, 12, 0, 4).unwrap();
         assert_eq!(times[0], 0.0);
         assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
