@@ -118,7 +118,7 @@ impl Shrinker {
             return Ok(());
         }
         let rgb = picture.rgb(RgbRequest { size, filter: ScaleFilter::Bilinear })?;
-        if rgb.size != size || rgb.data.len() as u64 != 3 * size.area() {
+        if rgb.size != size || rgb.data.len() as u64 != size.area().saturating_mul(3) {
             return Err(Error::new(ErrorKind::InvalidData, "a picture holds another number of pixels than it says"));
         }
         self.fill(rgb.as_ref(), out);
@@ -236,7 +236,7 @@ fn check(view: &YuvView<'_>) -> Result<()> {
         let width = u64::from(view.size.width).div_ceil(1 << across);
         let rows = u64::from(view.size.height).div_ceil(1 << down);
         let stride = view.strides[plane] as u64;
-        stride >= width && (rows - 1).checked_mul(stride).is_some_and(|n| n + width <= view.planes[plane].len() as u64)
+        stride >= width && (rows - 1).checked_mul(stride).is_some_and(|n| n.saturating_add(width) <= view.planes[plane].len() as u64)
     };
     if across > 3 || down > 3 || !holds(0, 0, 0) || !holds(1, across, down) || !holds(2, across, down) {
         return Err(Error::new(ErrorKind::InvalidData, "a picture plane is shorter than its size asks for"));
