@@ -1,0 +1,119 @@
+// The temporal graph: what was there and how it belongs together; bright is what holds now.
+const KINDS = { entity: 'Entities', event: 'Events', scene: 'Scenes', speaker: 'Speakers' };
+const TIME_RELATIONS = new Set(['before', 'after', 'meets', 'met_by', 'overlaps', 'overlapped_by', 'starts', 'started_by', 'during', 'contains', 'finishes', 'finished_by', 'equals']);
+const GRAPH_NODES = 120, GRAPH_EDGES = 700;
+const graphState = { kinds: new Set(Object.keys(KINDS)), time: false, now: true };
+
+function graphPart() {
+  const edges = D.graph.links.filter((e) => graphState.time || !TIME_RELATIONS.has(e.relation));
+  const degree = new Map();
+  for (const e of edges) for (const id of [e.source, e.target]) degree.set(id, (degree.get(id) || 0) + 1);
+  const wanted = D.graph.nodes.filter((n) => graphState.kinds.has(n.kind));
+  const nodes = [...wanted].sort((a, b) => (degree.get(b.id) || 0) - (degree.get(a.id) || 0) || (a.id < b.id ? -1 : 1)).slice(0, GRAPH_NODES);
+  const at = new Map(nodes.map((n, i) => [n.id, i]));
+  const shown = edges.filter((e) => at.has(e.source) && at.has(e.target) && e.source !== e.target);
+  return { nodes, links: shown.slice(0, GRAPH_EDGES).map((e) => ({ e, a: at.get(e.source), b: at.get(e.target) })), left: wanted.length - nodes.length, edgesLeft: Math.max(0, shown.length - GRAPH_EDGES) };
+}
+// Springs and repulsion (Fruchterman and Reingold 1991) from fixed places: the same graph looks the same.
+function settle({ nodes, links }, w, h) {
+  const k = Math.sqrt((w * h) / Math.max(nodes.length, 1)) * 0.62;
+  const p = nodes.map((n, i) => { const r = Math.sqrt((i + 0.5) / nodes.length), a = i * 2.39996; return { x: w / 2 + r * Math.cos(a) * w * 0.42, y: h / 2 + r * Math.sin(a) * h * 0.42, dx: 0, dy: 0 }; });
+  const pairs = [...new Map(links.map((l) => [Math.min(l.a, l.b) + ' ' + Math.max(l.a, l.b), l])).values()];
+  const rounds = 260;
+  for (let step = 0; step < rounds; step++) {
+    const heat = (1 - step / rounds) ** 1.5 * Math.min(w, h) * 0.08 + 0.2;
+    for (const q of p) { q.dx = (w / 2 - q.x) * 0.03 * (h > w ? 1.6 : 1); q.dy = (h / 2 - q.y) * 0.03 * (w > h ? w / h : 1); }
+    for (let i = 0; i < p.length; i++) for (let j = i + 1; j < p.length; j++) {
+      const x = p[i].x - p[j].x, y = p[i].y - p[j].y, d2 = Math.max(x * x + y * y, 1), f = (k * k) / d2;
+      p[i].dx += x * f; p[i].dy += y * f; p[j].dx -= x * f; p[j].dy -= y * f;
+    }
+    for (const { a, b } of pairs) {
+      const x = p[a].x - p[b].x, y = p[a].y - p[b].y, f = Math.hypot(x, y) / k / 1.4;
+      p[a].dx -= x * f; p[a].dy -= y * f; p[b].dx += x * f; p[b].dy += y * f;
+    }
+    for (const q of p) {
+      const d = Math.max(Math.hypot(q.dx, q.dy), 1e-6), m = Math.min(d, heat);
+      q.x = Math.max(34, Math.min(w - 34, q.x + (q.dx / d) * m));
+      q.y = Math.max(24, Math.min(h - 30, q.y + (q.dy / d) * m));
+    }
+  }
+  return p;
+}
+let graphNodes = [], graphLinks = [];
+function drawGraph() {
+  const box = $('graph-view'), w = Math.max(300, box.clientWidth), part = graphPart();
+  const h = Math.round(Math.max(260, Math.min(w < 600 ? 420 : 520, 120 + part.nodes.length * 22)));
+  const p = settle(part, w, h);
+  const svg = el('svg', { viewBox: '0 0 ' + w + ' ' + h, role: 'img', 'aria-label': part.nodes.length + ' nodes and ' + part.links.length + ' relations' });
+  const twin = new Map();
+  graphLinks = part.links.map((l) => {
+    const key = Math.min(l.a, l.b) + ' ' + Math.max(l.a, l.b), nth = twin.get(key) || 0;
+    twin.set(key, nth + 1);
+    const path = el('path', { class: 'edge' + (TIME_RELATIONS.has(l.e.relation) ? ' time' : '') });
+    tipFor(path, () => details(capital(words(l.e.relation)), l.e, line('from', nodeName(l.e.source)), line('to', nodeName(l.e.target)), confidence(l.e.confidence)));
+    path.addEventListener('click', () => seek(l.e.start_s - START + 0.001));
+    return { ...l, path, bend: nth ? (nth % 2 ? 1 : -1) * Math.ceil(nth / 2) * 16 * (l.a < l.b ? 1 : -1) : 0 };
+  });
+  const place = () => {
+    for (const l of graphLinks) {
+      const a = p[l.a], b = p[l.b], d = Math.max(Math.hypot(b.x - a.x, b.y - a.y), 1), mx = (a.x + b.x) / 2 - ((b.y - a.y) / d) * l.bend, my = (a.y + b.y) / 2 + ((b.x - a.x) / d) * l.bend;
+      l.path.setAttribute('d', 'M' + a.x.toFixed(1) + ' ' + a.y.toFixed(1) + 'Q' + mx.toFixed(1) + ' ' + my.toFixed(1) + ' ' + b.x.toFixed(1) + ' ' + b.y.toFixed(1));
+    }
+    graphNodes.forEach((n, i) => n.g.setAttribute('transform', 'translate(' + p[i].x.toFixed(1) + ' ' + p[i].y.toFixed(1) + ')'));
+  };
+  graphNodes = part.nodes.map((n, i) => {
+    const shape = n.kind === 'entity' ? el('circle', { r: 11 }) : n.kind === 'speaker' ? el('path', { d: 'M0-12 11-6 11 6 0 12-11 6-11-6Z' }) : n.kind === 'scene' ? el('rect', { x: -12, y: -8, width: 24, height: 16, rx: 3 }) : el('rect', { x: -8, y: -8, width: 16, height: 16, rx: 4, transform: 'rotate(45)' });
+    const label = n.label.length > 22 ? n.label.slice(0, 20) + '…' : n.label;
+    const g = el('g', { class: 'node ' + n.kind, tabindex: 0, role: 'button', 'aria-label': nodeName(n.id) + ', ' + range(n), '--h': n.kind === 'entity' ? hue(entityIndex.get(n.id) || 0) : null }, el('circle', { class: 'halo', r: 19 }), shape, part.nodes.length <= 70 || n.kind === 'entity' ? el('text', { y: 25 }, label) : null);
+    tipFor(g, () => details(nodeName(n.id), n, line('kind', n.kind), line('relations', graphLinks.filter((l) => l.a === i || l.b === i).length)));
+    const near = (on) => { svg.classList.toggle('picking', on); graphLinks.forEach((l) => { if (l.a === i || l.b === i) { l.path.classList.toggle('near', on); for (const k of [l.a, l.b]) graphNodes[k].g.classList.toggle('near', on); } }); g.classList.toggle('near', on); };
+    for (const kind of ['pointerenter', 'focus']) g.addEventListener(kind, () => near(true));
+    for (const kind of ['pointerleave', 'blur']) g.addEventListener(kind, () => near(false));
+    let moved = false;
+    g.addEventListener('pointerdown', (e) => { moved = false; g.setPointerCapture(e.pointerId); e.preventDefault(); });
+    g.addEventListener('pointermove', (e) => {
+      if (!g.hasPointerCapture(e.pointerId)) return;
+      const b = svg.getBoundingClientRect();
+      const x = ((e.clientX - b.left) / b.width) * w, y = ((e.clientY - b.top) / b.height) * h;
+      if (!moved && Math.hypot(x - p[i].x, y - p[i].y) < 5) return;
+      moved = true;
+      p[i].x = x; p[i].y = y;
+      place();
+    });
+    const go = () => { seek(n.start_s - START + 0.001); if (n.kind === 'entity') setFocus(n.id); };
+    g.addEventListener('click', () => { if (!moved) go(); });
+    g.addEventListener('keydown', (e) => { if (e.key === 'Enter') go(); });
+    return { n, g };
+  });
+  place();
+  svg.append(...graphLinks.map((l) => l.path), ...graphNodes.map((n) => n.g));
+  box.replaceChildren(svg);
+  $('graph-note').textContent = (graphState.now ? 'Bright is what holds at the playhead. ' : '') + (part.left ? 'The ' + part.nodes.length + ' best connected of ' + (part.nodes.length + part.left) + ' nodes are drawn. ' : '') + (part.edgesLeft ? part.edgesLeft + ' relations are left out.' : '');
+  lightGraph(player.t);
+}
+const nodeNames = new Map(D.graph.nodes.map((n) => [n.id, n.label]));
+const nodeName = (id) => { const name = nodeNames.get(id); return !name || name === id ? id : name.includes(id) ? name : name + ' (' + id + ')'; };
+function lightGraph(t) {
+  const holds = (x) => !graphState.now || (x.start_s - START <= t + 1e-6 && t < Math.max(x.end_s - START, x.start_s - START + 0.04));
+  for (const x of graphNodes) { const on = holds(x.n); if (on !== x.on) { x.on = on; x.g.classList.toggle('on', on); } }
+  for (const x of graphLinks) { const on = holds(x.e); if (on !== x.on) { x.on = on; x.path.classList.toggle('on', on); } }
+}
+function startGraph() {
+  if (!D.graph.nodes.length) return;
+  $('graph').hidden = false;
+  const chip = (name, on, toggle, cls) => { const b = el('button', { class: 'chip ' + (cls || ''), 'aria-pressed': String(on()) }, name); b.addEventListener('click', () => { toggle(); b.setAttribute('aria-pressed', String(on())); for (const n of graphNodes) n.on = undefined; drawGraph(); }); return b; };
+  const present = Object.keys(KINDS).filter((k) => D.graph.nodes.some((n) => n.kind === k));
+  const list = present.map((k) => chip(KINDS[k], () => graphState.kinds.has(k), () => (graphState.kinds.has(k) ? graphState.kinds.delete(k) : graphState.kinds.add(k)), 'kind ' + k));
+  if (D.graph.links.some((e) => TIME_RELATIONS.has(e.relation))) list.push(chip('Order in time', () => graphState.time, () => { graphState.time = !graphState.time; }));
+  list.push(chip('Follow playhead', () => graphState.now, () => { graphState.now = !graphState.now; }));
+  $('graph-filters').append(...list);
+  let width = 0;
+  // Drawn once it is near the screen, and again when its width changes.
+  const seen = new IntersectionObserver((entries) => {
+    if (!entries.some((e) => e.isIntersecting)) return;
+    seen.disconnect();
+    new ResizeObserver(() => { const w = $('graph-view').clientWidth; if (Math.abs(w - width) > 8) { width = w; drawGraph(); } }).observe($('graph-view'));
+  }, { rootMargin: '600px' });
+  seen.observe($('graph-view'));
+  follow(lightGraph);
+}

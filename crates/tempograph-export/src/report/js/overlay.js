@@ -1,0 +1,105 @@
+// Boxes over the picture, moved smoothly between the frames that were analysed; captions.
+const canvas = $('overlay'), pen = canvas.getContext('2d');
+const frames = D.boxes.frames.map((f) => {
+  const boxes = [];
+  for (let i = 1; i + 6 < f.length; i += 7) {
+    boxes.push({ track: f[i], label: D.boxes.labels[f[i + 1]], score: f[i + 2], at: [f[i + 3] / 10, f[i + 4] / 10, f[i + 5] / 10, f[i + 6] / 10] });
+  }
+  return { t: f[0] / 1000, boxes, byTrack: new Map(boxes.filter((b) => b.track).map((b) => [b.track, b])) };
+});
+const steps = frames.slice(1).map((f, i) => f.t - frames[i].t).filter((d) => d > 0).sort((a, b) => a - b);
+// A frame speaks for the time to the next one; after a gap in the analysis it falls silent.
+const HOLD = Math.min(2, Math.max(0.1, (steps[steps.length >> 1] || 0.5) * 1.6));
+let boxesOn = true, captionsOn = true, hits = [];
+
+function boxesAt(t) {
+  const i = lastAt(frames, t + 1e-3, (f) => f.t);
+  const from = frames[i], to = frames[i + 1];
+  if (!from || t - from.t > HOLD || cutBetween(from.t, t)) return [];
+  const joined = to && to.t - from.t <= HOLD && !cutBetween(from.t, to.t);
+  const share = joined ? Math.max(0, Math.min(1, (t - from.t) / (to.t - from.t))) : 0;
+  return from.boxes.map((b) => {
+    const next = joined && b.track ? to.byTrack.get(b.track) : undefined;
+    return { ...b, at: next ? b.at.map((v, k) => v + (next.at[k] - v) * share) : b.at };
+  });
+}
+
+function draw(t) {
+  const box = canvas.getBoundingClientRect();
+  const ratio = Math.min(devicePixelRatio || 1, 2), w = Math.round(box.width * ratio), h = Math.round(box.height * ratio);
+  if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
+  pen.clearRect(0, 0, w, h);
+  hits = [];
+  if (!boxesOn || !V.width) return;
+  // Full screen letterboxes the picture; boxes follow it.
+  const scale = Math.min(w / V.width, h / V.height), dx = (w - V.width * scale) / 2, dy = (h - V.height * scale) / 2;
+  const size = Math.max(10, Math.min(13, box.width / 46)) * ratio;
+  pen.font = '600 ' + size + 'px system-ui, sans-serif';
+  pen.textBaseline = 'middle';
+  for (const b of boxesAt(t).sort((p, q) => p.at[3] - q.at[3])) {
+    const [x1, y1, x2, y2] = b.at, x = dx + x1 * scale, y = dy + y1 * scale, bw = (x2 - x1) * scale, bh = (y2 - y1) * scale;
+    const entity = trackEntity.get(b.track), dim = focusEntity && entity !== focusEntity;
+    const colour = 'hsl(' + (b.track ? trackHue(b.track) : 0) + (b.track ? ' 85% 66%' : ' 0% 80%');
+    pen.globalAlpha = dim ? 0.25 : 1;
+    pen.lineWidth = (focusEntity && !dim ? 3 : 2) * ratio;
+    pen.strokeStyle = colour + ')';
+    pen.fillStyle = colour + ' / ' + (focusEntity && !dim ? 0.2 : 0.07) + ')';
+    pen.beginPath();
+    pen.roundRect(x, y, bw, bh, Math.min(5 * ratio, bw / 4, bh / 4));
+    pen.fill();
+    pen.stroke();
+    hits.push({ entity, x: x / ratio, y: y / ratio, w: bw / ratio, h: bh / ratio });
+    if (dim) continue;
+    const text = words(b.label) + (b.track ? ' ' + b.track : '') + (bw > 90 * ratio ? '  ' + b.score + ' %' : '');
+    const tw = pen.measureText(text).width + size, th = size * 1.55;
+    const lx = Math.max(0, Math.min(x, w - tw)), ly = y - th - 2 * ratio < 0 ? y + 2 * ratio : y - th - 2 * ratio;
+    pen.fillStyle = colour + ')';
+    pen.beginPath();
+    pen.roundRect(lx, ly, tw, th, 3 * ratio);
+    pen.fill();
+    pen.fillStyle = '#0b0e13';
+    pen.fillText(text, lx + size / 2, ly + th / 2 + ratio / 2);
+  }
+  pen.globalAlpha = 1;
+}
+
+function showBoxes(on) {
+  boxesOn = on;
+  $('boxes').setAttribute('aria-pressed', String(on));
+  draw(player.t);
+}
+function showCaptions(on) {
+  captionsOn = on;
+  $('captions').setAttribute('aria-pressed', String(on));
+  caption(player.t);
+}
+function caption(t) {
+  const e = captionsOn ? speech[lastAt(speech, t + START, (s) => s.start_s)] : undefined;
+  const said = e && t + START < e.end_s + 0.4 ? nearText(e, t + START) : '';
+  if ($('caption').textContent !== said) $('caption').textContent = said;
+}
+// Of a long turn, the part being said: about two lines, whole words.
+function nearText(e, now) {
+  if (!e.words || e.text.length < 90) return e.text;
+  let line = [], start = 0;
+  for (const w of e.words) {
+    if (line.length && (start + w.text.length > 84 || (start > 40 && /[.?!…]$/.test(line[line.length - 1])))) {
+      if (now < w.start_s) return line.join(' ');
+      line = [];
+      start = 0;
+    }
+    line.push(w.text);
+    start += w.text.length + 1;
+  }
+  return line.join(' ');
+}
+function startOverlay() {
+  $('boxes').hidden = !frames.length || !V.width;
+  $('captions').hidden = !speech.length;
+  $('boxes').addEventListener('click', () => showBoxes(!boxesOn));
+  $('captions').addEventListener('click', () => showCaptions(!captionsOn));
+  focusListeners.push(() => draw(player.t));
+  new ResizeObserver(() => draw(player.t)).observe(canvas);
+  follow(draw);
+  follow(caption);
+}
