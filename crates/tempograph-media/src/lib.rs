@@ -13,6 +13,7 @@ mod probe;
 mod read;
 mod resample;
 mod resize;
+pub mod sampling;
 mod still;
 mod sws;
 
