@@ -14,13 +14,15 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use mutate::Mutator;
-use targets::TARGETS;
+pub use targets::{TARGETS, Target};
 
 /// One input may take this long.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// Runs one target, or each in turn.
-pub(crate) fn run(target: Option<&str>, seconds: u64, seed: u64) -> anyhow::Result<()> {
+/// # Errors
+/// When an input makes a target panic or take long, or there is no such target.
+pub fn run(target: Option<&str>, seconds: u64, seed: u64) -> anyhow::Result<()> {
     let chosen: Vec<_> = TARGETS.iter().filter(|t| target.is_none_or(|name| t.name == name)).collect();
     if chosen.is_empty() {
         let known: Vec<_> = TARGETS.iter().map(|t| t.name).collect();
@@ -33,7 +35,7 @@ pub(crate) fn run(target: Option<&str>, seconds: u64, seed: u64) -> anyhow::Resu
         while begun.elapsed() < Duration::from_secs(seconds) {
             let input = mutator.next();
             let start = Instant::now();
-            let fine = catch_unwind(AssertUnwindSafe(|| (target.run)(&input))).is_ok();
+            let fine = catch_unwind(AssertUnwindSafe(|| target.run(&input))).is_ok();
             if !fine || start.elapsed() > SLOW {
                 let what = if fine { "is slow" } else { "panics" };
                 let file = crate::root()?.join("target").join(format!("fuzz-{}-{tried}", target.name));

@@ -2,12 +2,9 @@
 
 mod codegen;
 mod edges;
-mod fuzz;
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
 use clap::Parser;
+use xtask::{fuzz, root, say};
 
 #[derive(Debug, Parser)]
 #[command(about = "Development tasks of TempoGraph")]
@@ -39,15 +36,4 @@ fn main() -> anyhow::Result<()> {
         Task::Edges => edges::run(),
         Task::Fuzz { target, seconds, seed } => fuzz::run(target.as_deref(), seconds, seed),
     }
-}
-
-/// The repository's root.
-fn root() -> anyhow::Result<PathBuf> {
-    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the repository")?.to_owned())
-}
-
-/// Tells the person who runs the task.
-#[expect(clippy::print_stdout, reason = "a task talks to the person who runs it")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -1,33 +1,132 @@
 //! Parsers of what comes from outside, each with inputs to begin with.
 
-use tempograph_models::{ct2::Ct2Reader, store::Manifest};
+mod detector;
+
+use std::io::Cursor;
+
+use tempograph_eval::{ap, depth, der, mot, scenes, wer};
+use tempograph_models::{ct2::Ct2Reader, safetensors, store::Manifest, whisper::Vocabulary};
 
 /// A parser under test.
-pub(super) struct Target {
-    pub(super) name: &'static str,
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
     pub(super) corpus: &'static [&'static [u8]],
     /// Parses; what it answers does not matter.
-    pub(super) run: fn(&[u8]),
+    run: fn(&[u8]),
+}
+
+impl Target {
+    /// Gives the parser `bytes`.
+    pub fn run(&self, bytes: &[u8]) {
+        (self.run)(bytes);
+    }
 }
 
 /// Every target.
-pub(super) const TARGETS: &[Target] = &[
+pub const TARGETS: &[Target] = &[
     Target { name: "manifest", corpus: &[include_bytes!("../../../assets/models/models.toml"), MODEL], run: manifest },
     Target { name: "ct2", corpus: &[CT2], run: ct2 },
+    Target { name: "safetensors", corpus: &[SAFETENSORS], run: tensors },
+    Target {
+        name: "vocabulary",
+        corpus: &[b"<|endoftext|>\na\n \xc4\xa0b\n", b"[\"a\", \"b\"]", b"{\"a\": 0}"],
+        run: vocabulary,
+    },
+    Target { name: "detector", corpus: &[&[0; 64], &[0x3f; 256], detector::SEED], run: detector::run },
+    Target { name: "mot", corpus: &[b"1,2,10,20,30,40,1,1,1\n2,2,11,20,30,40,1,-1,-1,-1\n", JSONL], run: tracks },
+    Target { name: "der", corpus: &[b"SPEAKER a 1 0.5 2.25 <NA> <NA> alice <NA> <NA>\n", b"a 1 0 30\n"], run: turns },
+    Target { name: "ap", corpus: &[AP_TRUTH, AP_FOUND], run: boxes },
+    Target { name: "scenes", corpus: &[b"0\n30\n76\n", b"{\"cuts\": [30, 76.5], \"fps\": 25}"], run: cuts },
+    Target {
+        name: "wer",
+        corpus: &[b"1\n00:00:00,000 --> 00:00:01,500\nAsk not, what?\n", b"plain words"],
+        run: words,
+    },
+    Target {
+        name: "depth",
+        corpus: &[PFM, b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }\n"],
+        run: map,
+    },
+    Target { name: "analysis", corpus: &[b"{\"schema\": \"tempograph.analysis/1\"}"], run: analysis },
 ];
 
-const MODEL: &[u8] = b"[[model]]\nname = \"a\"\ntask = \"t\"\nfamily = \"f\"\nlicence = \"MIT\"\n[[model.file]]\nname = \"x\"\nbytes = 1\nsha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\nsources = [{ pip = [{ package = \"p==1\", member = \"m\" }] }]\n";
-
+const MODEL: &[u8] = b"[[model]]\nname = \"a\"\ntask = \"t\"\nfamily = \"f\"\nlicence = \"MIT\"\n[[model.file]]\n\
+    name = \"x\"\nbytes = 1\nsha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n\
+    sources = [{ pip = [{ package = \"p==1\", member = \"m\" }] }]\n";
 /// A model of one variable `w` of two floats.
-const CT2: &[u8] = b"\x06\0\0\0\x0c\0WhisperSpec\0\x03\0\0\0\x01\0\0\0\x02\0w\0\x01\x02\0\0\0\0\x08\0\0\0\0\0\x80\x3f\0\0\0\x40\0\0\0\0";
+const CT2: &[u8] = b"\x06\0\0\0\x0c\0WhisperSpec\0\x03\0\0\0\x01\0\0\0\x02\0w\0\x01\x02\0\0\0\0\x08\0\0\0\0\0\x80\x3f\
+    \0\0\0\x40\0\0\0\0";
+const SAFETENSORS: &[u8] = b"\x3c\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}    \
+    \0\0\x80\x3f\0\0\0\x40";
+const JSONL: &[u8] =
+    b"{\"t_s\":0.2,\"frame\":5,\"boxes\":[{\"track\":1,\"label\":\"person\",\"score\":0.9,\"xyxy\":[1,2,3,4]}]}\n";
+const AP_TRUTH: &[u8] = b"{\"images\":[{\"id\":1}],\"categories\":[{\"id\":1,\"name\":\"a\"}],\"annotations\":\
+    [{\"id\":1,\"image_id\":1,\"category_id\":1,\"bbox\":[1,2,3,4],\"area\":12,\"iscrowd\":0}]}";
+const AP_FOUND: &[u8] = b"[{\"image_id\":1,\"category_id\":1,\"bbox\":[1,2,3,4],\"score\":0.5}]";
+const PFM: &[u8] = b"Pf\n2 1\n-1.0\n\0\0\x80\x3f\0\0\0\x40";
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
 
 fn manifest(bytes: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        Manifest::parse(text).ok();
-    }
+    Manifest::parse(&text(bytes)).ok();
 }
 
 fn ct2(mut bytes: &[u8]) {
     let Ok(mut reader) = Ct2Reader::open(&mut bytes) else { return };
     while let Ok(Some(_)) = reader.next_variable() {}
+}
+
+fn tensors(bytes: &[u8]) {
+    safetensors::each(&mut Cursor::new(bytes), &mut |_, _, _| Ok(())).ok();
+}
+
+fn vocabulary(bytes: &[u8]) {
+    Vocabulary::parse(bytes).ok();
+}
+
+fn tracks(bytes: &[u8]) {
+    let text = text(bytes);
+    for sequence in [mot::from_mot_text(&text), mot::from_detections_jsonl(&text)].into_iter().flatten() {
+        mot::score(&sequence, &sequence, 0.5).ok();
+    }
+}
+
+fn turns(bytes: &[u8]) {
+    let text = text(bytes);
+    der::from_uem(&text).ok();
+    if let Ok(turns) = der::from_rttm(&text) {
+        der::score_all(&turns, &turns, &der::DerOptions::default()).ok();
+    }
+}
+
+fn boxes(bytes: &[u8]) {
+    let text = text(bytes);
+    let (truth, found) = (ap::truth(&text), ap::found(&text));
+    if let Ok(truth) = truth {
+        ap::score(&truth, &found.unwrap_or_default());
+    }
+}
+
+fn cuts(bytes: &[u8]) {
+    scenes::parse(&text(bytes), None).ok();
+}
+
+fn words(bytes: &[u8]) {
+    let text = text(bytes);
+    if let Ok(transcript) = wer::transcript(&text) {
+        wer::score(&transcript, &wer::normalize(&text)).ok();
+    }
+}
+
+fn map(bytes: &[u8]) {
+    depth::read_map(bytes).ok();
+}
+
+fn analysis(bytes: &[u8]) {
+    if let Ok(timeline) = serde_json::from_slice::<tempograph_core::Timeline>(bytes) {
+        serde_json::to_vec(&timeline).ok();
+    }
 }
