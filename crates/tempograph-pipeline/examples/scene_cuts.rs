@@ -1,6 +1,7 @@
 //! Prints the cuts of all five scene detectors, with default parameters, as JSON.
 //!
-//! `scene_cuts FILE [DETECTOR…]`: with names, only these are measured and decided.
+//! `scene_cuts FILE [--scores] [DETECTOR…]`: with names, only these are measured and decided; with
+//! `--scores`, a line for each frame precedes the cuts.
 
 use std::{collections::BTreeMap, error::Error, path::Path};
 
@@ -10,7 +11,9 @@ use tempograph_pipeline::analyze::scenes::{Detector, Measures, SceneAnalyzer, Sc
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let path = args.next().ok_or("usage: scene_cuts FILE [DETECTOR…]")?;
+    let path = args.next().ok_or("usage: scene_cuts FILE [--scores] [DETECTOR…]")?;
+    let mut args = args.peekable();
+    let print_scores = args.next_if(|a| a == "--scores").is_some();
     let named = args.map(|name| Detector::named(&name)).collect::<Result<Vec<_>, _>>()?;
     let detectors = if named.is_empty() { Detector::all().to_vec() } else { named };
     let measures = detectors.iter().try_fold(Measures::default(), |all, d| all.union(d.measures()))?;
@@ -21,7 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wants = Wants { video: Some(VideoWants { skip: SkipFrames::None }), audio: None };
     reader.read(&wants, &Cancel::new(), &mut |sample| {
         if let Sample::Frame(frame) = sample {
-            scores.push(&measures, frame.index, frame.time, &analyzer.measure(&frame)?)?;
+            let row = analyzer.measure(&frame)?;
+            if print_scores {
+                println!("{}", serde_json::json!(row));
+            }
+            scores.push(&measures, frame.index, frame.time, &row)?;
         }
         Ok(())
     })?;

@@ -8,7 +8,7 @@ use tempograph_core::{Error, ErrorKind, Picture, Result, Rgb, RgbRequest, ScaleF
 
 use super::{
     resize::{Taps, across, blend},
-    ycbcr,
+    ycbcr::{self, Kind},
 };
 
 /// The longer side of a shrunken picture.
@@ -111,7 +111,7 @@ impl Shrinker {
         if self.plan.from != size {
             self.plan = Plan::new(size);
         }
-        if let Some(view) = picture.yuv().filter(|view| view.size == size) {
+        if let Some(view) = picture.yuv().filter(|view| view.size == size && nearest_chroma(view)) {
             check(&view)?;
             self.plan.set_chroma_shift(view.chroma_shift.0);
             self.fill(&Planes(view), out);
@@ -215,7 +215,7 @@ impl Source for Planes<'_> {
             samples.extend(columns.iter().map(|&x| line[x as usize]));
         }
         let [y, u, v] = &*samples;
-        ycbcr::convert(view.full_range, [y, u, v], [b, g, r]);
+        ycbcr::convert(Kind { bt709: view.bt709, full_range: view.full_range }, [y, u, v], [b, g, r]);
     }
 }
 
@@ -229,6 +229,12 @@ impl Source for Rgb {
     }
 }
 
+/// Whether libswscale takes the nearest chroma sample of such a picture. Where it interpolates,
+/// its own conversion is asked for instead.
+fn nearest_chroma(view: &YuvView<'_>) -> bool {
+    matches!(view.chroma_shift, (1, 0 | 1)) && view.size.height.is_multiple_of(2)
+}
+
 /// Whether the planes hold the rows they claim.
 fn check(view: &YuvView<'_>) -> Result<()> {
     let (across, down) = view.chroma_shift;
@@ -236,7 +242,10 @@ fn check(view: &YuvView<'_>) -> Result<()> {
         let width = u64::from(view.size.width).div_ceil(1 << across);
         let rows = u64::from(view.size.height).div_ceil(1 << down);
         let stride = view.strides[plane] as u64;
-        stride >= width && (rows - 1).checked_mul(stride).is_some_and(|n| n.saturating_add(width) <= view.planes[plane].len() as u64)
+        stride >= width
+            && (rows - 1)
+                .checked_mul(stride)
+                .is_some_and(|n| n.saturating_add(width) <= view.planes[plane].len() as u64)
     };
     if across > 3 || down > 3 || !holds(0, 0, 0) || !holds(1, across, down) || !holds(2, across, down) {
         return Err(Error::new(ErrorKind::InvalidData, "a picture plane is shorter than its size asks for"));
@@ -246,7 +255,82 @@ fn check(view: &YuvView<'_>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// A 4:2:0 picture that shows its planes or hides them.
+    struct Made {
+        size: Size,
+        planes: [Vec<u8>; 3],
+        kind: Kind,
+        hidden: bool,
+    }
+
+    impl Picture for Made {
+        fn size(&self) -> Size {
+            self.size
+        }
+
+        fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
+            assert_eq!(request.size, self.size);
+            let mut data = Vec::new();
+            let columns: Vec<u32> = (0..self.size.width).collect();
+            let chroma: Vec<u32> = columns.iter().map(|x| x / 2).collect();
+            let (mut samples, mut out) = Default::default();
+            for row in 0..self.size.height {
+                let out: &mut [Vec<u8>; 3] = &mut out;
+                out.iter_mut().for_each(|c| c.resize(columns.len(), 0));
+                Planes(self.view()).read(row, [&columns, &chroma], &mut samples, out);
+                data.extend((0..columns.len()).flat_map(|x| [out[2][x], out[1][x], out[0][x]]));
+            }
+            Ok(Arc::new(Rgb { size: self.size, data }))
+        }
+
+        fn yuv(&self) -> Option<YuvView<'_>> {
+            (!self.hidden).then(|| self.view())
+        }
+    }
+
+    impl Made {
+        fn view(&self) -> YuvView<'_> {
+            let wide = self.size.width as usize;
+            YuvView {
+                size: self.size,
+                planes: self.planes.each_ref().map(Vec::as_slice),
+                strides: [wide, wide.div_ceil(2), wide.div_ceil(2)],
+                chroma_shift: (1, 1),
+                full_range: self.kind.full_range,
+                bt709: self.kind.bt709,
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn planes_give_the_pixels_that_their_rgb_gives(
+            width in 1u32..700, half in 1u32..200, bt709: bool, full_range: bool, seed: u32,
+        ) {
+            let size = Size::new(width, 2 * half);
+            let mut state = seed | 1;
+            let mut noise = |n: u32| (0..n).map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            }).collect::<Vec<_>>();
+            let chroma = width.div_ceil(2) * half;
+            let planes = [noise(width * 2 * half), noise(chroma), noise(chroma)];
+            let mut made = Made { size, planes, kind: Kind { bt709, full_range }, hidden: false };
+            let (mut shrinker, mut planes, mut rgb) = (Shrinker::default(), Small::default(), Small::default());
+            shrinker.shrink(&made, &mut planes).expect("whole planes");
+            made.hidden = true;
+            shrinker.shrink(&made, &mut rgb).expect("whole pixels");
+            prop_assert_eq!(planes.size, small_size(size));
+            prop_assert_eq!((planes.b, planes.g, planes.r), (rgb.b, rgb.g, rgb.r));
+        }
+    }
 
     #[test]
     fn sizes_follow_the_longer_side() {

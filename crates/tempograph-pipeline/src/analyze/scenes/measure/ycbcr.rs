@@ -1,8 +1,8 @@
 //! YCbCr to RGB with the rounding of libswscale's unscaled converter, which OpenCV decodes with.
 //!
-//! The constants are ITU-R BT.601's as libswscale's `sws_getCoefficients` scales them; OpenCV never
-//! tells it another matrix, so the same is used for every stream. Products keep their upper 16 of
-//! 32 bits without rounding, as the vector code (`pmulhw`) does.
+//! The constants are those of ITU-R BT.601 and BT.709 as libswscale's `sws_getCoefficients` scales
+//! them. Products keep their upper 16 of 32 bits without rounding, as the vector code (`pmulhw`)
+//! does.
 
 /// Factors that take samples to RGB.
 struct Matrix {
@@ -14,15 +14,18 @@ struct Matrix {
     b_u: i16,
 }
 
-/// For samples of 16–235.
-const LIMITED: Matrix = Matrix::bt601(false);
-/// For samples of 0–255.
-const FULL: Matrix = Matrix::bt601(true);
+/// For BT.601 (0) and BT.709 (1), each of 16–235 (0) and of 0–255 (1).
+const MATRICES: [[Matrix; 2]; 2] = {
+    const BT601: [i64; 4] = [104_597, -25_675, -53_279, 132_201];
+    const BT709: [i64; 4] = [117_489, -13_975, -34_925, 138_438];
+    [[Matrix::new(BT601, false), Matrix::new(BT601, true)], [Matrix::new(BT709, false), Matrix::new(BT709, true)]]
+};
 
 impl Matrix {
-    const fn bt601(full_range: bool) -> Self {
-        // 2^13 times a factor given in 2^-16, rounded, is what fits the upper half of a product
-        // with samples times 8.
+    /// From the factors of Cr for red, Cb and Cr for green, and Cb for blue, in 2^-16.
+    const fn new([r_v, g_u, g_v, b_u]: [i64; 4], full_range: bool) -> Self {
+        // 2^13 times a factor, rounded, is what fits the upper half of a product with samples
+        // times 8.
         const fn coefficient(k: i64) -> i16 {
             ((k * 8192 + 32768) >> 16) as i16
         }
@@ -32,19 +35,32 @@ impl Matrix {
         Self {
             y_offset: if full_range { 0 } else { 16 * 8 },
             y: coefficient(if full_range { 65536 } else { 65536 * 255 / 219 }),
-            r_v: chroma(104_597, full_range),
-            g_u: chroma(-25_675, full_range),
-            g_v: chroma(-53_279, full_range),
-            b_u: chroma(132_201, full_range),
+            r_v: chroma(r_v, full_range),
+            g_u: chroma(g_u, full_range),
+            g_v: chroma(g_v, full_range),
+            b_u: chroma(b_u, full_range),
         }
     }
 }
 
-/// Converts samples of equal count, of 0–255 where `full_range`; `out` are the B, G and R channels
-/// of the same length.
-pub(super) fn convert(full_range: bool, samples: [&[u8]; 3], out: [&mut [u8]; 3]) {
+/// What the samples of a picture mean.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    /// Whether the matrix is BT.709 (else BT.601).
+    pub(super) bt709: bool,
+    /// Whether samples use 0–255 instead of 16–235.
+    pub(super) full_range: bool,
+}
+
+/// Converts samples of equal count; `out` are the B, G and R channels of the same length.
+pub(super) fn convert(kind: Kind, samples: [&[u8]; 3], out: [&mut [u8]; 3]) {
     // With the factors known to the compiler the products become single vector instructions.
-    if full_range { with(&FULL, samples, out) } else { with(&LIMITED, samples, out) }
+    match (kind.bt709, kind.full_range) {
+        (false, false) => with(&MATRICES[0][0], samples, out),
+        (false, true) => with(&MATRICES[0][1], samples, out),
+        (true, false) => with(&MATRICES[1][0], samples, out),
+        (true, true) => with(&MATRICES[1][1], samples, out),
+    }
 }
 
 #[inline(always)]
@@ -76,19 +92,22 @@ fn narrow(v: i16) -> u8 {
 mod tests {
     use super::*;
 
-    fn one(full: bool, y: u8, u: u8, v: u8) -> [u8; 3] {
+    fn one(bt709: bool, full_range: bool, y: u8, u: u8, v: u8) -> [u8; 3] {
         let (mut b, mut g, mut r) = ([0], [0], [0]);
-        convert(full, [&[y], &[u], &[v]], [&mut b, &mut g, &mut r]);
+        convert(Kind { bt709, full_range }, [&[y], &[u], &[v]], [&mut b, &mut g, &mut r]);
         [b[0], g[0], r[0]]
     }
 
     #[test]
-    fn black_white_and_primaries() {
-        assert_eq!(one(false, 16, 128, 128), [0, 0, 0]);
-        assert_eq!(one(false, 235, 128, 128), [255, 255, 255]);
-        assert_eq!(one(true, 0, 128, 128), [0, 0, 0]);
-        assert_eq!(one(true, 200, 128, 128), [200, 200, 200]);
-        let red = one(false, 81, 90, 240);
-        assert!(red[2] >= 253 && red[1] <= 2 && red[0] <= 2, "BT.601 red, got {red:?}");
+    fn black_white_and_red() {
+        for bt709 in [false, true] {
+            assert_eq!(one(bt709, false, 16, 128, 128), [0, 0, 0]);
+            assert_eq!(one(bt709, false, 235, 128, 128), [255, 255, 255]);
+            assert_eq!(one(bt709, true, 0, 128, 128), [0, 0, 0]);
+            assert_eq!(one(bt709, true, 200, 128, 128), [200, 200, 200]);
+        }
+        for red in [one(false, false, 81, 90, 240), one(true, false, 63, 102, 240), one(false, true, 76, 85, 255)] {
+            assert!(red[2] >= 252 && red[1] <= 3 && red[0] <= 3, "red, got {red:?}");
+        }
     }
 }
