@@ -31,7 +31,14 @@ fn main() -> Result<()> {
         }
         best = best.min(start.elapsed().as_secs_f64());
     }
+    let mut tracker = ByteTrack::new(ByteTrackOptions::default());
+    let mut assigned = Vec::new();
+    for (i, d) in frames.iter().enumerate() {
+        let found = tracker.update(d, MediaTime::from_ticks(i as i64, 1, 30));
+        assigned.push(found.into_iter().map(|id| id.unwrap_or(0)).collect::<Vec<_>>());
+    }
     let each = best * 1e6 / frames.len().max(1) as f64;
-    println!("{{\"frames\": {}, \"us_per_frame\": {each:.2}, \"ids\": {ids}}}", frames.len());
+    let frames = frames.len();
+    println!("{{\"frames\": {frames}, \"us_per_frame\": {each:.2}, \"ids\": {ids}, \"assigned\": {assigned:?}}}");
     Ok(())
 }
