@@ -3,9 +3,12 @@
 //! [`probe()`] says what a file holds; a [`Reader`] decodes it in one pass. Times are those of the
 //! container; pixels stand upright; audio is 16 kHz mono.
 
+pub mod annotate;
 mod audio;
 mod av;
 mod clock;
+pub mod draw;
+pub mod encode;
 mod hash;
 mod orient;
 mod picture;

@@ -1,0 +1,148 @@
+//! Where each track's box is at any time, from the frames that were analysed.
+
+use std::collections::BTreeMap;
+
+use tempograph_core::{BoxXyxy, Detections, MediaTime, Span};
+
+/// The boxes of one track in order of time.
+struct Path {
+    id: u32,
+    label: String,
+    boxes: Vec<(MediaTime, BoxXyxy)>,
+}
+
+/// The paths of all tracks, asked at times that only go forward.
+pub(super) struct Paths {
+    /// In order of their first box.
+    waiting: std::iter::Peekable<std::vec::IntoIter<Path>>,
+    active: Vec<(Path, usize)>,
+    cuts: Vec<MediaTime>,
+    bridge: MediaTime,
+    hold: MediaTime,
+}
+
+/// A box to be drawn.
+pub(super) struct Shown<'a> {
+    pub(super) id: u32,
+    pub(super) label: &'a str,
+    pub(super) bbox: BoxXyxy,
+}
+
+impl Paths {
+    /// Collects the rows that have a track. Boxes no more than `bridge` apart are joined by a
+    /// straight line, but never over a scene's start.
+    pub(super) fn new<'d>(
+        detections: impl Iterator<Item = (MediaTime, &'d Detections)>,
+        scenes: impl Iterator<Item = Span>,
+        bridge: MediaTime,
+    ) -> Self {
+        let mut by_track: BTreeMap<u32, Path> = BTreeMap::new();
+        let mut times = Vec::new();
+        for (time, rows) in detections {
+            times.push(time);
+            for row in rows.iter() {
+                let Some(id) = row.track else { continue };
+                let path =
+                    by_track.entry(id).or_insert_with(|| Path { id, label: row.label.to_owned(), boxes: Vec::new() });
+                path.boxes.push((time, row.bbox));
+            }
+        }
+        let mut paths: Vec<Path> = by_track.into_values().collect();
+        for path in &mut paths {
+            path.boxes.sort_by_key(|b| b.0);
+            path.boxes.dedup_by_key(|b| b.0);
+        }
+        paths.sort_by_key(|p| (p.boxes[0].0, p.id));
+        times.sort_unstable();
+        times.dedup();
+        let mut gaps: Vec<i64> = times.windows(2).map(|w| (w[1] - w[0]).nanos()).collect();
+        gaps.sort_unstable();
+        // A last box is shown until the next analysed frame could have shown it.
+        let hold = gaps.get(gaps.len() / 2).map_or(MediaTime::ZERO, |&g| MediaTime::from_nanos(g * 3 / 4));
+        let mut cuts: Vec<MediaTime> = scenes.map(|s| s.start).collect();
+        cuts.sort_unstable();
+        Self { waiting: paths.into_iter().peekable(), active: Vec::new(), cuts, bridge: bridge.max(hold), hold }
+    }
+
+    /// The boxes at `time`, larger ones first so that smaller ones are drawn over them.
+    pub(super) fn at(&mut self, time: MediaTime) -> Vec<Shown<'_>> {
+        while let Some(path) = self.waiting.next_if(|p| p.boxes[0].0 <= time) {
+            self.active.push((path, 0));
+        }
+        let (hold, bridge) = (self.hold, self.bridge);
+        self.active.retain(|(path, _)| path.boxes[path.boxes.len() - 1].0 + hold >= time);
+        let mut shown: Vec<Shown<'_>> = Vec::new();
+        for (path, at) in &mut self.active {
+            while path.boxes.get(*at + 1).is_some_and(|b| b.0 <= time) {
+                *at += 1;
+            }
+            let (from, here) = path.boxes[*at];
+            let next = path.boxes.get(*at + 1).copied().filter(|&(to, _)| to - from <= bridge);
+            let cut = |until: MediaTime| {
+                let first = self.cuts.partition_point(|&c| c <= from);
+                self.cuts.get(first).is_some_and(|&c| c <= until)
+            };
+            let bbox = match next {
+                Some((to, there)) if !cut(to) => {
+                    let share = (time - from).as_secs_f64() / (to - from).as_secs_f64().max(1e-9);
+                    Some(between(here, there, share as f32))
+                }
+                _ => (time - from <= hold && !cut(time)).then_some(here),
+            };
+            if let Some(bbox) = bbox {
+                shown.push(Shown { id: path.id, label: &path.label, bbox });
+            }
+        }
+        shown.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()).then(a.id.cmp(&b.id)));
+        shown
+    }
+}
+
+fn between(a: BoxXyxy, b: BoxXyxy, share: f32) -> BoxXyxy {
+    let (a, b) = (<[f32; 4]>::from(a), <[f32; 4]>::from(b));
+    BoxXyxy::from([0, 1, 2, 3].map(|i| a[i] + (b[i] - a[i]) * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(v: i64) -> MediaTime {
+        MediaTime::from_millis(v)
+    }
+
+    fn rows(x: f32) -> Detections {
+        let d = Detections::new(vec![BoxXyxy::from_xywh(x, 0.0, 10.0, 10.0)], vec![0.9], vec!["cat".into()]);
+        d.and_then(|d| d.with_tracks(vec![Some(7)])).expect("equal columns")
+    }
+
+    fn paths(scene_starts: &[i64]) -> Paths {
+        let made = [(0, 0.0), (200, 10.0), (400, 20.0), (4000, 50.0)].map(|(t, x)| (ms(t), rows(x)));
+        let scenes = scene_starts.iter().map(|&s| Span::new(ms(s), ms(9000)));
+        Paths::new(made.iter().map(|(t, d)| (*t, d)), scenes, ms(1000))
+    }
+
+    fn left(paths: &mut Paths, at: i64) -> Option<f32> {
+        paths.at(ms(at)).first().map(|s| s.bbox.x1)
+    }
+
+    #[test]
+    fn boxes_move_in_a_straight_line_and_do_not_linger() {
+        let mut paths = paths(&[0]);
+        assert_eq!(left(&mut paths, 0), Some(0.0));
+        assert_eq!(left(&mut paths, 100), Some(5.0));
+        assert_eq!(left(&mut paths, 300), Some(15.0));
+        assert_eq!(left(&mut paths, 450), Some(20.0), "held for a moment");
+        assert_eq!(left(&mut paths, 2000), None, "a long gap is not bridged");
+        assert_eq!(left(&mut paths, 4000), Some(50.0));
+        assert_eq!(left(&mut paths, 5000), None);
+    }
+
+    #[test]
+    fn no_box_crosses_a_cut() {
+        let mut paths = paths(&[0, 100]);
+        assert_eq!(left(&mut paths, 80), Some(0.0), "not yet moving towards the other scene's box");
+        assert_eq!(left(&mut paths, 120), None);
+        assert_eq!(left(&mut paths, 200), Some(10.0));
+    }
+}

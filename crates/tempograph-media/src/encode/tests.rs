@@ -1,0 +1,236 @@
+//! What was written is read back and compared.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tempograph_core::{Cancel, Rgb, Size};
+
+use super::*;
+use crate::{AudioWants, Reader, Sample, VideoWants, Wants, draw::Colour, draw::Rect, probe};
+
+/// A picture of one colour.
+struct Plain(Size, u8);
+
+impl Picture for Plain {
+    fn size(&self) -> Size {
+        self.0
+    }
+
+    fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
+        let data = vec![self.1; request.size.area() as usize * 3];
+        Ok(Arc::new(Rgb { size: request.size, data }))
+    }
+}
+
+fn shared(name: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let found = root.map(|a| a.join("shared/media").join(name)).find(|p| p.exists());
+    if found.is_none() {
+        eprintln!("skipped: shared media not present");
+    }
+    found
+}
+
+fn ms(v: i64) -> MediaTime {
+    MediaTime::from_millis(v)
+}
+
+/// Writes plain frames at `times`; reads back their times, their size and the duration.
+fn round_trip(size: Size, times: &[MediaTime], start: MediaTime) -> (Written, Vec<MediaTime>, Size, MediaTime) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("out.mp4");
+    let picture = Plain(size, 90);
+    let like = EncodeFrame::copy_of(&picture).expect("a frame");
+    let options = VideoOptions::new(size, 25.0);
+    let mut writer = VideoWriter::create(&path, &options, &like, None, start).expect("it opens");
+    for (i, &time) in times.iter().enumerate() {
+        let next = times.get(i + 1).copied().unwrap_or(time + ms(40));
+        let mut frame = EncodeFrame::copy_of(&picture).expect("a frame");
+        frame.canvas().fill(Rect::new(i as i32, 0, 4, 4), Colour::WHITE);
+        writer.write(frame, time, next - time).expect("it is written");
+    }
+    assert!(!path.exists(), "nothing under the name before it is whole");
+    let written = writer.finish().expect("it is finished");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 1, "no rest is left");
+    let info = probe(&path).expect("it can be probed");
+    let size = info.video.expect("there is video").display_size;
+    (written, read_times(&path), size, info.duration)
+}
+
+/// Presentation time of every frame.
+fn read_times(path: &Path) -> Vec<MediaTime> {
+    let mut times = Vec::new();
+    let wants = Wants { video: Some(VideoWants::default()), audio: None };
+    let mut sink = |sample| {
+        if let Sample::Frame(frame) = sample {
+            times.push(frame.time);
+        }
+        Ok(())
+    };
+    Reader::open(path).and_then(|mut r| r.read(&wants, &Cancel::new(), &mut sink)).expect("it can be read");
+    times
+}
+
+#[test]
+fn every_frame_keeps_its_time_at_a_variable_rate() {
+    let times: Vec<_> = [0, 40, 80, 300, 301, 1000, 1033, 5000].map(ms).into();
+    let (written, back, size, duration) = round_trip(Size::new(64, 48), &times, MediaTime::ZERO);
+    assert_eq!((written.frames, back.len(), size), (8, 8, Size::new(64, 48)));
+    for (want, got) in times.iter().zip(&back) {
+        assert!(want.abs_diff(*got) < MediaTime::from_nanos(12_000), "{want} {got}");
+    }
+    assert!(duration.abs_diff(ms(5040)) < ms(1), "the last frame keeps its duration: {duration}");
+}
+
+#[test]
+fn times_start_at_zero_and_odd_edges_are_left_out() {
+    let times: Vec<_> = (0..30).map(|i| ms(3_600_000 + i * 40)).collect();
+    let (_, back, size, _) = round_trip(Size::new(65, 47), &times, ms(3_600_000));
+    assert_eq!(back.len(), 30);
+    assert_eq!((back[0], back[29]), (ms(0), ms(29 * 40)));
+    assert_eq!(size, Size::new(64, 46));
+}
+
+#[test]
+fn frames_at_one_time_stay_apart() {
+    let (_, back, ..) = round_trip(Size::new(32, 32), &[ms(0), ms(0), ms(0), ms(40)], MediaTime::ZERO);
+    assert_eq!(back.len(), 4);
+    assert!(back.windows(2).all(|w| w[0] < w[1]));
+}
+
+#[test]
+fn an_unfinished_file_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("out.mp4");
+    let picture = Plain(Size::new(32, 32), 9);
+    let like = EncodeFrame::copy_of(&picture).expect("a frame");
+    let options = VideoOptions::new(picture.0, 25.0);
+    let mut writer = VideoWriter::create(&path, &options, &like, None, MediaTime::ZERO).expect("it opens");
+    let other = EncodeFrame::copy_of(&Plain(Size::new(48, 32), 9)).expect("a frame");
+    let err = writer.write(other, ms(0), ms(40)).expect_err("another size");
+    assert_eq!(err.kind(), ErrorKind::InvalidData);
+    drop(writer);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+    let nowhere = folder.path().join("no/such/folder/out.mp4");
+    let err = VideoWriter::create(&nowhere, &options, &like, None, MediaTime::ZERO).err().expect("no folder");
+    assert_eq!(err.kind(), ErrorKind::NotFound);
+    assert!(EncodeFrame::copy_of(&Plain(Size::new(1, 9), 0)).is_err());
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let mut output = Output::create(Path::new("/dev/full")).expect("it opens");
+    let picture = Plain(Size::new(32, 32), 9);
+    let (mut encoder, _) =
+        Encoder::video(picture.0, &VideoOptions::new(picture.0, 25.0), (false, false)).expect("an encoder");
+    let stream = output.add_encoded(&encoder).expect("a stream");
+    let mut run = || -> Result<(), SinkError> {
+        output.begin()?;
+        let mut packet = OutPacket::new()?;
+        let mut frame = EncodeFrame::copy_of(&picture).expect("a frame");
+        frame.planes.stamp(0);
+        encoder.send(Some(&frame.planes))?;
+        encoder.send(None)?;
+        while encoder.receive(&mut packet)? {
+            output.write(&mut packet, stream, encoder.time_base())?;
+        }
+        output.end()
+    };
+    let error = fail_at("write", run().expect_err("no space"), Path::new("x.mp4"));
+    assert_eq!(error.kind(), ErrorKind::DiskFull);
+    assert!(error.hint().is_some());
+}
+
+/// Copies pictures and sound of a shared file; the result must hear and show the same times.
+fn copy(name: &str, kind: &str) {
+    let Some(source) = shared(name) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("out.mp4");
+    let mut reader = Reader::open(&source).expect("it opens");
+    let info = reader.info().clone();
+    let sound = info.default_audio.map(|i| AudioSource { path: source.clone(), stream: info.audio[i].stream });
+    let mut writer: Option<VideoWriter> = None;
+    let mut times = Vec::new();
+    let wants = Wants { video: Some(VideoWants::default()), audio: None };
+    let mut sink = |sample| {
+        let Sample::Frame(frame) = sample else { return Ok(()) };
+        let picture = EncodeFrame::copy_of(frame.picture.as_ref())?;
+        times.push(frame.time - info.start);
+        if writer.is_none() {
+            let mut options = VideoOptions::new(frame.picture.size(), 25.0);
+            options.preset = "ultrafast".into();
+            writer = Some(VideoWriter::create(&path, &options, &picture, sound.as_ref(), info.start)?);
+        }
+        writer.as_mut().expect("it was just made").write(picture, frame.time, frame.duration)
+    };
+    reader.read(&wants, &Cancel::new(), &mut sink).expect("it is copied");
+    let written = writer.expect("there were frames").finish().expect("it is finished");
+    assert_eq!(written.audio_problem, None);
+    assert_eq!(written.audio.as_deref(), Some(kind).filter(|_| sound.is_some()));
+
+    let back = read_times(&path);
+    assert_eq!(back.len(), times.len());
+    for (want, got) in times.iter().zip(&back) {
+        assert!(want.abs_diff(*got) < MediaTime::from_nanos(12_000), "{want} {got}");
+    }
+    let size = |p: &Path| probe(p).expect("it can be probed").video.expect("video").display_size;
+    let (from, to) = (size(&source), size(&path));
+    assert_eq!(to, Size::new(from.width & !1, from.height & !1));
+    if sound.is_some() {
+        assert_heard_alike(&source, &path, info.start);
+    }
+}
+
+/// The loudest moments must be at the same times: within 12 ms at the best of all shifts.
+fn assert_heard_alike(a: &Path, b: &Path, start: MediaTime) {
+    let envelope = |path: &Path, start: MediaTime| {
+        let mut level = vec![0f32; 12_000];
+        let wants = Wants { video: None, audio: Some(AudioWants::default()) };
+        let mut sink = |sample| {
+            let Sample::Audio(block) = sample else { return Ok(()) };
+            for (i, v) in block.samples.iter().enumerate() {
+                let at = (block.start - start).nanos() / 62_500 + i as i64;
+                if let Some(bin) = usize::try_from(at / 64).ok().and_then(|at| level.get_mut(at)) {
+                    *bin += v.abs();
+                }
+            }
+            Ok(())
+        };
+        Reader::open(path).and_then(|mut r| r.read(&wants, &Cancel::new(), &mut sink)).expect("it can be heard");
+        level
+    };
+    let (a, b) = (envelope(a, start), envelope(b, MediaTime::ZERO));
+    let alike = |shift: i64| -> f32 {
+        (100..a.len() as i64 - 100).map(|i| (a[i as usize] - b[(i + shift) as usize]).abs()).sum()
+    };
+    let best = (-75..=75).min_by(|&x, &y| alike(x).total_cmp(&alike(y))).expect("some shift");
+    assert!(best.abs() <= 3, "the sound moved by {} ms", best * 4);
+    let level: f32 = a.iter().sum();
+    assert!(level > 0.0 && alike(best) < 0.2 * level, "the sound is the same: {} of {level}", alike(best));
+}
+
+#[test]
+fn sound_that_mp4_takes_is_copied() {
+    copy("composite/robust/rotate90.mp4", "copied");
+    copy("composite/robust/surround51.mp4", "copied");
+}
+
+#[test]
+fn a_late_start_becomes_zero() {
+    copy("composite/robust/start_offset.ts", "copied");
+}
+
+#[test]
+fn odd_sizes_other_sampling_and_no_sound() {
+    copy("composite/robust/odd_dims_yuv444.mkv", "none");
+    copy("composite/robust/hevc10.mp4", "none");
+    copy("composite/robust/vfr.mp4", "none");
+    copy("composite/robust/one_frame.mp4", "none");
+}
+
+#[test]
+fn damage_does_not_stop_it() {
+    copy("composite/robust/bitflips.mp4", "none");
+}
