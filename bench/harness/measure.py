@@ -24,7 +24,7 @@ class Sample:
 
     seconds: float  # what the row is about: the work alone, or the whole process where the program does not say
     wall: float
-    cpu: float
+    cpu: float | None  # processor time of the same, all threads; unknown where the work is only a part of the process
     peak: int  # bytes resident
     answer: dict
 
@@ -42,6 +42,7 @@ class Result:
     unit: str = "s"
     ratio: float | None = None
     spread: tuple[float, float] | None = None
+    cpu: float | None = None  # the same ratio in processor time, which a busy machine blurs less
     passed: bool | None = None
     notes: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -84,7 +85,7 @@ def run(command: list[str], cwd: str | None = None, environment: dict | None = N
     answer.setdefault("last", text.strip().rpartition("\n")[2])
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     seconds = float(answer.get("s", wall))
-    return Sample(seconds, wall, usage.ru_utime + usage.ru_stime, peak, answer)
+    return Sample(seconds, wall, answer.get("cpu", usage.ru_utime + usage.ru_stime), peak, answer)
 
 
 def rounds(sides: dict[str, object], count: int) -> dict[str, list[Sample]]:
@@ -113,5 +114,7 @@ def compare(result: Result, ours: list[Sample], theirs: list[Sample], least: flo
     result.ours, result.theirs = median(ours, of), median(theirs, of)
     result.ratio, result.spread = statistics.median(ratios), (min(ratios), max(ratios))
     result.passed = result.ratio >= least
+    if of != "peak" and all(s.cpu for s in [*ours, *theirs]):
+        result.cpu = statistics.median(b.cpu / a.cpu for a, b in zip(ours, theirs, strict=True))
     result.samples = {"ours": [getattr(s, of) for s in ours], "peer": [getattr(s, of) for s in theirs]}
     return result

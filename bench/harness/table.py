@@ -62,17 +62,18 @@ def lines(results: list[Result], about: dict) -> list[str]:
         f"{about['load'][0]:.1f} to {about['load'][1]:.1f}. {about['pairs']} pairs after one that is thrown away.",
         "",
         "The ratio is the median over pairs of runs next to each other, with its range; above 1 we are better, except",
-        "where the bar reads ≤.",
+        "where the bar reads ≤. Processor time sums all threads and says more where others use the machine as well.",
         "",
-        "| row | what | peer | ours | peer's | ratio | bar | |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| row | what | peer | ours | peer's | ratio | in processor time | bar | |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in results:
         ratio = "–" if r.ratio is None else f"{r.ratio:.2f}×"
         if r.spread:
             ratio += f" ({r.spread[0]:.2f}–{r.spread[1]:.2f})"
+        cpu = "" if r.cpu is None else f"{r.cpu:.2f}×"
         verdict = {True: "pass", False: "**miss**", None: "not run"}[r.passed]
-        cells = [r.row, r.what, r.peer, amount(r.ours, r.unit), amount(r.theirs, r.unit), ratio, r.bar, verdict]
+        cells = [r.row, r.what, r.peer, amount(r.ours, r.unit), amount(r.theirs, r.unit), ratio, cpu, r.bar, verdict]
         out.append("| " + " | ".join(cells) + " |")
     out += ["", "## Notes", ""]
     for r in results:

@@ -71,7 +71,7 @@ def _timed(command: list[str], key: str, scale: float):
 
     def once() -> Sample:
         sample = run(command)
-        sample.seconds = sample.answer[key] * scale
+        sample.seconds, sample.cpu = sample.answer[key] * scale, None
         return sample
 
     return once
@@ -228,6 +228,6 @@ KNOWN = {
 
 def said(sample: Sample) -> Sample:
     """Reads what `transcribe` prints: seconds and text on its last line."""
-    seconds, _, text = sample.answer.pop("last").partition(" ")
-    sample.seconds, sample.answer = float(seconds), {"text": text}
+    seconds, _, text = sample.answer["last"].partition(" ")
+    sample.seconds, sample.cpu, sample.answer = float(seconds), None, {"text": text}
     return sample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,13 +24,14 @@ def models(e: Environment) -> Path:
 
 
 def environment(e: Environment, more: dict | None = None) -> dict:
-    import os
-
+    """No setting but ours counts."""
+    nothing = e.cache / "config.toml"
+    nothing.touch()
     return {
         **os.environ,
         "TEMPOGRAPH_MODELS": str(e.cache / "models"),
         "TEMPOGRAPH_RUNTIME_ONNXRUNTIME": str(e.onnxruntime()),
-        "TEMPOGRAPH_CONFIG": os.devnull,
+        "TEMPOGRAPH_CONFIG": str(nothing),
         **(more or {}),
     }
 

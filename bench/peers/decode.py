@@ -1,9 +1,8 @@
 """Decodes a file, keeps two frames a second, shrinks them: `decode.py BACKEND FILE FPS WIDTH HEIGHT THREADS`."""
 
 import sys
-import time
 
-from common import tell
+from common import Clock
 
 
 def pyav(path, fps, size, threads):
@@ -51,6 +50,6 @@ def decord(path, fps, size, threads):
 backend, path, fps, width, height, threads = sys.argv[1:]
 work = {"pyav": pyav, "opencv": opencv, "decord": decord}[backend]
 __import__({"opencv": "cv2", "pyav": "av"}.get(backend, backend))
-began = time.perf_counter()
+clock = Clock()
 frames, taken = work(path, float(fps), (int(width), int(height)), int(threads))
-tell(time.perf_counter() - began, frames=frames, samples=taken)
+clock.tell(frames=frames, samples=taken)

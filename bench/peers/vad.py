@@ -6,11 +6,10 @@ that no PyTorch is needed. That makes the peer faster than it is with PyTorch.
 
 import importlib.util
 import sys
-import time
 import types
 
 import numpy as np
-from common import samples_of, session, tell
+from common import Clock, samples_of, session
 
 
 class Model:
@@ -51,7 +50,6 @@ def utilities(path: str) -> types.ModuleType:
 if __name__ == "__main__":
     tools, model = utilities(sys.argv[2]), Model(sys.argv[1])
     samples = samples_of(sys.argv[3])
-    began = time.perf_counter()
+    clock = Clock()
     found = tools.get_speech_timestamps(samples, model)
-    spent = time.perf_counter() - began
-    tell(spent, segments=[[s["start"], s["end"]] for s in found], probabilities=model.probabilities)
+    clock.tell(segments=[[s["start"], s["end"]] for s in found], probabilities=model.probabilities)
