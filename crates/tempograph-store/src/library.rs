@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_library.sql")];
 #[derive(Debug)]
 pub struct Library {
     root: PathBuf,
-    objects: FileObjects,
+    objects: Arc<FileObjects>,
     // One connection is enough: writes are a few a second, and SQLite has one writer anyway.
     connection: Mutex<Connection>,
 }
@@ -66,10 +66,9 @@ impl Library {
     /// # Errors
     /// When the folder cannot be written, or the database is newer than this program.
     pub fn open(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).map_err(|e| {
-            Error::io("make the data folder", root, e).with_hint("name another folder with `--data`")
-        })?;
-        let objects = FileObjects::open(root.join("objects"))?;
+        fs::create_dir_all(root)
+            .map_err(|e| Error::io("make the data folder", root, e).with_hint("name another folder with `--data`"))?;
+        let objects = Arc::new(FileObjects::open(root.join("objects"))?);
         let failed = store_error("open the library");
         let mut connection = Connection::open(root.join("library.db")).map_err(&failed)?;
         connection.busy_timeout(Duration::from_secs(30)).map_err(&failed)?;
@@ -87,7 +86,7 @@ impl Library {
     }
 
     /// The objects beside the database.
-    pub fn objects(&self) -> &FileObjects {
+    pub fn objects(&self) -> &Arc<FileObjects> {
         &self.objects
     }
 
@@ -127,9 +126,8 @@ impl Library {
         let connection = self.connection();
         let mut statement =
             connection.prepare("SELECT id, uri FROM video ORDER BY first_seen DESC, rowid DESC").map_err(&failed)?;
-        let rows = statement
-            .query_map([], |row| Ok(VideoRecord { id: row.get(0)?, uri: row.get(1)? }))
-            .map_err(&failed)?;
+        let rows =
+            statement.query_map([], |row| Ok(VideoRecord { id: row.get(0)?, uri: row.get(1)? })).map_err(&failed)?;
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
 

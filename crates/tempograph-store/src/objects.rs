@@ -87,10 +87,6 @@ mod tests {
     }
 
     fn walk(path: &Path) -> usize {
-        fs::read_dir(path)
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .map(|p| if p.is_dir() { walk(&p) } else { 1 })
-            .sum()
+        fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).map(|p| if p.is_dir() { walk(&p) } else { 1 }).sum()
     }
 }

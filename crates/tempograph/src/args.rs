@@ -1,0 +1,242 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::settings::{Layer, Origin};
+
+/// Turns video into understanding: who and what is in it, what is said, when, and how it hangs together.
+#[derive(Debug, Parser)]
+#[command(name = "tempograph", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Folder of the library: database, objects, models
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data: Option<String>,
+    /// Configuration file [default: tempograph/config.toml in the platform's configuration folder]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Never reach for the network
+    #[arg(long, global = true)]
+    offline: bool,
+    /// Processor threads one stage may use
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<String>,
+    /// What to log, e.g. `info` or `tempograph_pipeline=debug`
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "text|json")]
+    log_format: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Analyse videos: files, folders, globs or `@LIST` files
+    Analyze(Analyze),
+    /// Write an analysed video's timeline in another format
+    Export(Export),
+    /// Compare a result with the truth
+    Eval(Eval),
+    /// List, fetch, check and remove models
+    Models {
+        #[command(subcommand)]
+        command: Models,
+    },
+    /// Show settings
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Check that this machine has what is needed
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `tempograph analyze`.
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// Video files, folders, globs, or `@FILE` with a source on each line
+    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    pub(crate) sources: Vec<String>,
+    /// Where results go [default: tempograph-out/<file name>]; with several sources, a folder for each inside
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Run these stages only: scenes, thumbnails, detect, vad, speech
+    #[arg(long, value_name = "STAGE,…")]
+    only: Option<String>,
+    /// Leave these stages out
+    #[arg(long, value_name = "STAGE,…")]
+    skip: Option<String>,
+    /// Frames a second that the detector looks at
+    #[arg(long)]
+    fps: Option<String>,
+    /// Scene detectors to run; the first decides the scenes
+    #[arg(long, value_name = "content|adaptive|threshold|hist|hash,…")]
+    scene_detectors: Option<String>,
+    /// Detector model
+    #[arg(long, value_name = "MODEL")]
+    detector: Option<String>,
+    /// Confidence a track needs to start, 0 to 1
+    #[arg(long)]
+    confidence: Option<String>,
+    /// How objects are followed
+    #[arg(long, value_name = "bytetrack|sort")]
+    tracker: Option<String>,
+    /// Speech model
+    #[arg(long, value_name = "MODEL")]
+    speech_model: Option<String>,
+    /// Spoken language, e.g. `en`
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+    /// Audio stream to listen to, from 0
+    #[arg(long, value_name = "N")]
+    audio_stream: Option<String>,
+    /// Do not write annotated.mp4
+    #[arg(long)]
+    no_annotate: bool,
+    /// Print analysis.json to standard output, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say why each stage runs or does not
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// `tempograph export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// A video file, or the id of one in the library
+    pub(crate) video: String,
+    /// Format
+    #[arg(short, long)]
+    pub(crate) format: String,
+    /// File to write [default: standard output]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `tempograph eval`.
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// What to compare: mot, scenes, wer, der, ap, depth
+    pub(crate) kind: String,
+    /// The truth
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) truth: PathBuf,
+    /// The result
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// wer: compare lower-case text without punctuation
+    #[arg(long)]
+    pub(crate) normalize: bool,
+    /// der: seconds around each boundary that are not scored, in all
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) collar: Option<f64>,
+    /// mot: IoU that counts as a match
+    #[arg(long)]
+    pub(crate) iou: Option<f64>,
+    /// scenes: frames a cut may be off
+    #[arg(long, value_name = "FRAMES")]
+    pub(crate) tolerance: Option<f64>,
+    /// scenes: frames a second, where neither file says
+    #[arg(long)]
+    pub(crate) fps: Option<f64>,
+    /// scenes: which video of a truth file with several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) video: Option<String>,
+    /// der: leave out where speakers of the truth overlap
+    #[arg(long)]
+    pub(crate) skip_overlap: bool,
+    /// mot: classes to score; all when absent
+    #[arg(long, value_name = "LABEL,…", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+}
+
+/// `tempograph models`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// List models with licence, size and whether they are here
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch models
+    Pull {
+        /// Names; none with `--default`
+        names: Vec<String>,
+        /// Fetch the default set
+        #[arg(long)]
+        default: bool,
+    },
+    /// Check the files of models against their checksums
+    Verify {
+        /// Names; none means all that are here
+        names: Vec<String>,
+    },
+    /// Delete models
+    Remove {
+        /// Names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}
+
+/// `tempograph config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting with its value and where it came from
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the reference of all settings as Markdown
+    Reference,
+}
+
+impl Cli {
+    /// The settings that were typed as flags.
+    pub(crate) fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        let mut set = |key, value: &Option<String>| layer.set(key, value.as_ref(), &Origin::Flag);
+        set("data", &self.common.data);
+        set("offline", &self.common.offline.then(|| "true".to_owned()));
+        set("threads", &self.common.threads);
+        set("log.level", &self.common.log);
+        set("log.format", &self.common.log_format);
+        if let Command::Analyze(a) = &self.command {
+            set("analyze.only", &a.only);
+            set("analyze.skip", &a.skip);
+            set("analyze.fps", &a.fps);
+            set("analyze.scene_detectors", &a.scene_detectors);
+            set("analyze.detector", &a.detector);
+            set("analyze.confidence", &a.confidence);
+            set("analyze.tracker", &a.tracker);
+            set("analyze.speech_model", &a.speech_model);
+            set("analyze.language", &a.language);
+            set("analyze.audio_stream", &a.audio_stream);
+            set("analyze.annotate", &a.no_annotate.then(|| "false".to_owned()));
+        }
+        layer
+    }
+}

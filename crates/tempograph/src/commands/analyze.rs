@@ -1,0 +1,138 @@
+//! `tempograph analyze`: one file or many.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use tempograph_core::{Cancel, Error, ErrorKind, Result};
+use tempograph_media::{MediaInfo, content_hash, probe};
+use tempograph_pipeline::run::{self, Analysis, Request};
+use tempograph_store::Library;
+
+use crate::{
+    args, output::folder_for, progress::Display, registry::Registry, results, settings::Settings, sources, summary, sys,
+};
+
+/// Exit status of a batch in which some inputs failed.
+const SOME_FAILED: u8 = 3;
+
+/// Analyses every source; a failure of one does not stop the others of a batch.
+pub(crate) fn run(args: &args::Analyze, settings: &Settings, data: &Path, cancel: &Cancel) -> Result<u8> {
+    let sources = sources::expand(&args.sources)?;
+    let library = Library::open(data)?;
+    let registry = Registry::open(settings, data)?;
+    let display = Display::new(args.json);
+    registry.prepare(&display, cancel)?;
+    let mut failed: Vec<(PathBuf, Error)> = Vec::new();
+    let mut taken = BTreeMap::new();
+    let count = sources.files.len();
+    for (i, path) in sources.files.iter().enumerate() {
+        if sources.batch {
+            display.file(i + 1, count, path);
+        }
+        let out = unique_folder(folder_for(path, args.out.as_deref(), sources.batch), path, &mut taken);
+        let job = Job { path, out: &out, args, settings, library: &library, registry: &registry, display: &display };
+        match job.run(cancel) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Cancelled || !sources.batch => return Err(error),
+            Err(error) => {
+                display.failed(path, &error);
+                failed.push((path.clone(), error));
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(0);
+    }
+    display.batch_end(count - failed.len(), &failed);
+    Ok(SOME_FAILED)
+}
+
+/// Two files of one name in different folders must not write into one folder.
+fn unique_folder(folder: PathBuf, source: &Path, taken: &mut BTreeMap<PathBuf, PathBuf>) -> PathBuf {
+    let mut candidate = folder.clone();
+    let mut n = 2;
+    while taken.get(&candidate).is_some_and(|by| by != source) {
+        let mut name = folder.file_name().unwrap_or_default().to_os_string();
+        name.push(format!("-{n}"));
+        candidate = folder.with_file_name(name);
+        n += 1;
+    }
+    taken.insert(candidate.clone(), source.to_owned());
+    candidate
+}
+
+struct Job<'a> {
+    path: &'a Path,
+    out: &'a Path,
+    args: &'a args::Analyze,
+    settings: &'a Settings,
+    library: &'a Library,
+    registry: &'a Registry,
+    display: &'a Display,
+}
+
+impl Job<'_> {
+    fn run(&self, cancel: &Cancel) -> Result<()> {
+        let started = Instant::now();
+        let cpu_before = sys::process_cpu();
+        // Cheap refusals first: a bad file must not cost the time to hash it.
+        let info = probe(self.path)?;
+        let id = content_hash(self.path)?;
+        let _span = tracing::info_span!("analyze", video = %&id[..12]).entered();
+        let lock =
+            self.library.lock(&id, cancel, || self.display.note("waiting: another process analyses this video"))?;
+        let uri = self.path.display().to_string();
+        self.library.put_video(&id, &uri)?;
+        let mut analysis = self.analyze(&info, &id, &uri, cancel)?;
+        drop(lock);
+        self.measure(&mut analysis, started, cpu_before);
+        let analysis = results::write(analysis, self.path, self.out, self.settings, self.display, cancel)?;
+        self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
+        if self.args.json {
+            let text = results::json(&analysis.timeline)?;
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(text.as_bytes()).map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
+        } else {
+            self.display.done(&summary::text(&analysis.timeline, self.out));
+        }
+        Ok(())
+    }
+
+    fn analyze(&self, info: &MediaInfo, id: &str, uri: &str, cancel: &Cancel) -> Result<Analysis> {
+        let explain = |line: &str| {
+            if self.args.explain {
+                self.display.note(line);
+            }
+        };
+        let options = self.registry.options()?;
+        let progress = self.display.media();
+        run::analyze(Request {
+            path: self.path,
+            uri,
+            id,
+            info,
+            audio_stream: self.settings.audio_stream.map(|i| i.0),
+            stages: self.registry.stages(self.library)?,
+            options: &options,
+            cache: self.library,
+            objects: self.library.objects().as_ref(),
+            progress: &progress,
+            cancel,
+            explain: &explain,
+        })
+    }
+
+    /// Fills in what the whole process used.
+    fn measure(&self, analysis: &mut Analysis, started: Instant, cpu_before: f64) {
+        let run = &mut analysis.timeline.run;
+        run.wall_s = started.elapsed().as_secs_f64();
+        run.cpu_s = sys::process_cpu() - cpu_before;
+        run.peak_rss_bytes = sys::peak_rss_bytes();
+        let duration = analysis.timeline.video.duration_s.as_secs_f64();
+        run.real_time_factor = if duration > 0.0 { run.wall_s / duration } else { 0.0 };
+    }
+}

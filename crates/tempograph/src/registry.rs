@@ -1,0 +1,345 @@
+//! The only file that names concrete back ends: which stages there are and what runs them.
+//!
+//! To add a stage: its name in [`STAGES`], a constructor below, and a line in [`Registry::stages`].
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::json;
+use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime, Sampling, SessionOptions, timeline::ModelUse};
+use tempograph_models::{
+    detect,
+    store::{Event, LocatedModel, Manifest, ModelStore, Status, StoreOptions},
+    vad::{SegmentOptions, Silero},
+    whisper::{Files, TranscribeOptions, Whisper},
+};
+use tempograph_pipeline::{
+    analyze::{
+        asr::Asr,
+        detect::{DetectAnalyzer, DetectSettings, detector_options},
+        scenes::{self, Detector, SceneAnalyzer},
+        thumbnails::{self, Thumbnails},
+        track::{TrackOptions, TrackerKind},
+        vad::Vad,
+    },
+    fuse::{FuseOptions, Heard},
+    run::{AudioStage, FrameStage, Options, SpeechStage, Stage, Stages},
+};
+use tempograph_runtime_onnx::OnnxRuntime;
+use tempograph_store::{FileObjects, Library};
+
+use crate::{progress::Display, settings::Settings};
+
+/// Names of stages, as in `--only` and `--skip`.
+const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "vad", "speech"];
+
+/// Knows the models on this machine and builds stages from the settings.
+pub(crate) struct Registry {
+    settings: Settings,
+    store: ModelStore,
+    /// Opened when the first model is loaded: a cached run needs none.
+    runtime: Arc<Lazy>,
+}
+
+/// ONNX Runtime, opened once.
+struct Lazy {
+    store: ModelStore,
+    library: Option<std::path::PathBuf>,
+    opened: Mutex<Option<Arc<OnnxRuntime>>>,
+}
+
+impl Lazy {
+    fn get(&self) -> Result<Arc<OnnxRuntime>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*opened {
+            return Ok(Arc::clone(runtime));
+        }
+        let beside = std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_owned));
+        let library = self.store.onnxruntime(self.library.as_deref(), beside.as_deref())?;
+        let runtime = Arc::new(OnnxRuntime::open(&library)?);
+        *opened = Some(Arc::clone(&runtime));
+        Ok(runtime)
+    }
+}
+
+/// The store of models that the settings name.
+pub(crate) fn model_store(settings: &Settings, data: &Path) -> Result<ModelStore> {
+    let root = settings.models.as_ref().map_or_else(|| data.join("models"), |f| f.0.clone());
+    let options = StoreOptions { offline: settings.offline.is_on(), ..StoreOptions::default() };
+    Ok(ModelStore::new(root, Manifest::builtin()?, options))
+}
+
+impl Registry {
+    /// Checks the settings that name stages and models.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a name that does not exist.
+    pub(crate) fn open(settings: &Settings, data: &Path) -> Result<Self> {
+        for (key, list) in [("analyze.only", &settings.only), ("analyze.skip", &settings.skip)] {
+            for name in &list.0 {
+                if !STAGES.contains(&name.as_str()) {
+                    return Err(Error::new(ErrorKind::Config, format!("setting `{key}`: there is no stage `{name}`"))
+                        .with_hint(format!("the stages are {}", STAGES.join(", "))));
+                }
+            }
+        }
+        let store = model_store(settings, data)?;
+        for name in settings.detector.iter().chain([&settings.speech_model]) {
+            store.manifest().get(name)?;
+        }
+        let runtime = Arc::new(Lazy {
+            store: store.clone(),
+            library: settings.onnxruntime.as_ref().map(|f| f.0.clone()),
+            opened: Mutex::new(None),
+        });
+        let registry = Self { settings: settings.clone(), store, runtime };
+        registry.options()?;
+        Ok(registry)
+    }
+
+    fn wants(&self, stage: &str) -> bool {
+        let has = |list: &crate::settings::List, name: &str| list.0.iter().any(|s| s == name);
+        let only = &self.settings.only;
+        // Speech recognition hears only what voice activity lets through.
+        let named = only.0.is_empty() || has(only, stage) || stage == "vad" && has(only, "speech");
+        named && !has(&self.settings.skip, stage)
+    }
+
+    /// Fetches what the wanted stages need and is not here. What cannot be fetched is said and
+    /// becomes an issue of each result.
+    ///
+    /// # Errors
+    /// Only when `cancel` was raised.
+    pub(crate) fn prepare(&self, display: &Display, cancel: &Cancel) -> Result<()> {
+        let s = &self.settings;
+        let mut needed: Vec<&str> = Vec::new();
+        if self.wants("detect") {
+            needed.extend(s.detector.as_deref());
+        }
+        if self.wants("vad") {
+            needed.push("silero-vad");
+        }
+        if self.wants("speech") {
+            needed.push(&s.speech_model);
+        }
+        let models = self.wants("detect") || self.wants("vad");
+        if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
+            needed.push("onnxruntime");
+        }
+        for name in needed {
+            match self.store.locate(name) {
+                Err(error) if error.kind() == ErrorKind::ModelMissing && !s.offline.is_on() => {
+                    match pull(&self.store, name, display, cancel) {
+                        Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                        Err(error) => tracing::warn!(model = name, %error, "cannot fetch a model"),
+                        Ok(_) => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// How to decide, from the settings.
+    pub(crate) fn options(&self) -> Result<Options> {
+        let s = &self.settings;
+        let detectors: Vec<Detector> =
+            s.scene_detectors.0.iter().map(|name| Detector::named(name)).collect::<Result<_>>()?;
+        if detectors.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "setting `analyze.scene_detectors` names none")
+                .with_hint("leave the stage out with `--skip scenes` instead"));
+        }
+        let confidence = s.confidence.0 as f32;
+        let mut fuse = FuseOptions { scene_detector: Some(detectors[0].name().to_owned()), ..FuseOptions::default() };
+        fuse.correlations.window = tempograph_core::MediaTime::from_secs_f64(s.correlation_window_s.0);
+        Ok(Options {
+            scene_detectors: detectors,
+            track: TrackOptions {
+                tracker: TrackerKind::from_name(&s.tracker.to_string())?,
+                ..TrackOptions::trusting(confidence)
+            },
+            confidence,
+            voice: SegmentOptions::default(),
+            fuse,
+            heard: Heard { voice: self.wants("vad"), words: self.wants("speech") },
+        })
+    }
+
+    /// A short name for everything asked for, so that runs of one plan replace each other.
+    pub(crate) fn plan(&self) -> String {
+        let s = &self.settings;
+        let shaping = format!(
+            "{:?}",
+            (
+                (&s.only, &s.skip, s.fps, &s.scene_detectors, &s.detector, s.confidence),
+                (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
+            )
+        );
+        blake3::hash(shaping.as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    fn threads(&self) -> usize {
+        self.settings
+            .threads
+            .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), |count| count.0)
+    }
+
+    /// Builds the wanted stages. What cannot be built is listed with its reason.
+    pub(crate) fn stages(&self, library: &Library) -> Result<Stages> {
+        let mut stages = Stages::default();
+        let options = self.options()?;
+        if self.wants("scenes") {
+            stages.frames.push(scene_stage(&options)?);
+        }
+        if self.wants("thumbnails") {
+            stages.frames.push(thumbnail_stage(Arc::clone(library.objects())));
+        }
+        if self.wants("detect") {
+            match self.detect_stage() {
+                Ok(stage) => stages.frames.push(stage),
+                Err(error) => stages.unavailable.push(("detect", error)),
+            }
+        }
+        if self.wants("vad") {
+            match self.voice_stage() {
+                Ok(stage) => stages.voice = Some(stage),
+                Err(error) => stages.unavailable.push(("vad", error)),
+            }
+        }
+        if self.wants("speech") {
+            match self.speech_stage() {
+                Ok(stage) => stages.speech = Some(stage),
+                Err(error) => stages.unavailable.push(("speech", error)),
+            }
+        }
+        Ok(stages)
+    }
+
+    fn detect_stage(&self) -> Result<FrameStage> {
+        let model = match &self.settings.detector {
+            Some(name) => self.store.locate(name)?,
+            None => self.store.preferred("detect")?,
+        };
+        let fps = self.settings.fps.0;
+        let runtime = Arc::clone(&self.runtime);
+        let session = SessionOptions { threads: self.threads() };
+        let (family, path) = (model.family.clone(), model.main());
+        Ok(FrameStage {
+            sampling: Sampling::Rate { fps },
+            stage: Stage {
+                name: "detect",
+                version: 1,
+                params: json!({"fps": fps}),
+                models: vec![used(&model)],
+                make: Box::new(move || {
+                    let session = runtime.get()?.load(&path, &session)?;
+                    let detector = detect::open(&family, session, &detector_options())?;
+                    let settings = DetectSettings { fps, ..DetectSettings::default() };
+                    Ok(Box::new(DetectAnalyzer::new(detector, settings)) as _)
+                }),
+            },
+        })
+    }
+
+    fn voice_stage(&self) -> Result<AudioStage> {
+        let model = self.store.locate("silero-vad")?;
+        let runtime = Arc::clone(&self.runtime);
+        let path = model.main();
+        Ok(Stage {
+            name: "vad",
+            version: 1,
+            params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
+            models: vec![used(&model)],
+            make: Box::new(move || {
+                let session = runtime.get()?.load(&path, &SessionOptions { threads: 1 })?;
+                Ok(Box::new(Vad::new(Silero::new(session)?)) as _)
+            }),
+        })
+    }
+
+    fn speech_stage(&self) -> Result<SpeechStage> {
+        let model = self.store.locate(&self.settings.speech_model)?;
+        let runtime = Arc::clone(&self.runtime);
+        let session = SessionOptions { threads: self.threads() };
+        let options = TranscribeOptions {
+            language: self.settings.language.clone(),
+            beams: self.settings.beam_size.0,
+            ..TranscribeOptions::default()
+        };
+        let files = Files::of(&model.dir);
+        Ok(Stage {
+            name: "speech",
+            version: 1,
+            params: json!({"language": options.language, "beam_size": options.beams}),
+            models: vec![used(&model)],
+            make: Box::new(move || {
+                let whisper = Whisper::open(runtime.get()?.as_ref(), &files, &session)?;
+                Ok(Box::new(Asr::new(whisper, options)) as _)
+            }),
+        })
+    }
+}
+
+fn scene_stage(options: &Options) -> Result<FrameStage> {
+    let measures = options.measures()?;
+    Ok(FrameStage {
+        sampling: Sampling::Every,
+        stage: Stage {
+            name: "scenes",
+            version: scenes::VERSION,
+            params: serde_json::to_value(measures)
+                .map_err(|e| Error::new(ErrorKind::Internal, format!("measures are not JSON: {e}")))?,
+            models: Vec::new(),
+            make: Box::new(move || Ok(Box::new(SceneAnalyzer::new(measures)?) as _)),
+        },
+    })
+}
+
+fn thumbnail_stage(objects: Arc<FileObjects>) -> FrameStage {
+    FrameStage {
+        sampling: Sampling::Rate { fps: thumbnails::RATE_FPS },
+        stage: Stage {
+            name: "thumbnails",
+            version: 1,
+            params: json!({"fps": thumbnails::RATE_FPS}),
+            models: Vec::new(),
+            make: Box::new(move || Ok(Box::new(Thumbnails::new(objects)) as _)),
+        },
+    }
+}
+
+fn used(model: &LocatedModel) -> ModelUse {
+    ModelUse {
+        task: model.task.clone(),
+        name: model.name.clone(),
+        sha256: model.sha256.clone(),
+        licence: model.licence.clone(),
+        runtime: "onnxruntime".to_owned(),
+        device: "cpu".to_owned(),
+    }
+}
+
+/// Fetches one model with a progress bar.
+pub(crate) fn pull(store: &ModelStore, name: &str, display: &Display, cancel: &Cancel) -> Result<LocatedModel> {
+    let bar = display.download(name);
+    store.pull(name, cancel, &mut |event| match event {
+        Event::Waiting => display.note(&format!("{name}: another process is fetching it")),
+        Event::Received { done, bytes, .. } if bytes > 0 => bar.at(done as f64 / bytes as f64),
+        Event::Refused { file, source, error } => display.note(&format!("{name}: {file}: {source}: {error}")),
+        Event::Converting { .. } => display.note(&format!("{name}: converting")),
+        _ => {}
+    })
+}
+
+/// Whether everything of the default set is here.
+pub(crate) fn missing_defaults(store: &ModelStore) -> Vec<String> {
+    store
+        .list()
+        .into_iter()
+        .filter(|l| l.entry.default && matches!(l.status, Status::Absent | Status::Damaged))
+        .map(|l| l.entry.name.clone())
+        .collect()
+}

@@ -1,0 +1,291 @@
+//! Settings in three steps: as typed, combined, resolved.
+//!
+//! Each source (defaults, file, environment, flags) becomes a [`Layer`] of texts; layers combine,
+//! the later over the earlier, each value remembering its [`Origin`]; [`Settings`] holds what the
+//! rest of the program uses. This module and `main.rs` are the only places that read the
+//! environment.
+
+mod value;
+
+use std::{collections::BTreeMap, fmt, fs, path::Path};
+
+use tempograph_core::{Error, ErrorKind, Result};
+pub(crate) use value::{Between, Count, Folder, List, LogFormat, Switch, TrackerName};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File(String),
+    Environment(String),
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// Texts by dotted key, each with its origin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layer(BTreeMap<&'static str, (String, Origin)>);
+
+impl Layer {
+    /// Sets `key` when `value` is there.
+    pub(crate) fn set(&mut self, key: &'static str, value: Option<impl fmt::Display>, origin: &Origin) {
+        if let Some(value) = value {
+            self.0.insert(key, (value.to_string(), origin.clone()));
+        }
+    }
+
+    /// This layer over `below`.
+    fn over(mut self, below: Self) -> Self {
+        for (key, value) in below.0 {
+            self.0.entry(key).or_insert(value);
+        }
+        self
+    }
+}
+
+/// A setting as documentation shows it.
+pub(crate) struct Described {
+    pub(crate) key: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) doc: &'static str,
+}
+
+impl Described {
+    /// The environment variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("TEMPOGRAPH_{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:literal, $default:literal;)*) => {
+        /// Every setting, resolved.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) struct Settings { $($(#[doc = $doc])+ pub(crate) $field: $type,)* }
+
+        /// Every setting there is, for lookup and documentation. An empty default means unset.
+        pub(crate) const SETTINGS: &[Described] = &[
+            $(Described { key: $key, default: $default, doc: concat!($($doc,)+) },)*
+        ];
+
+        impl Settings {
+            fn resolve(layer: &Layer) -> Result<Self> {
+                Ok(Self { $($field: <$type as Resolve>::resolve(layer, $key)?,)* })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Folder of the library: database, objects, models. Unset: the platform's data folder.
+    data: Option<Folder> = "data", "";
+    /// Folder of models. Unset: `models` in the library's folder.
+    models: Option<Folder> = "models", "";
+    /// Never reach for the network.
+    offline: Switch = "offline", "false";
+    /// Processor threads one stage may use. Unset: as many as there are cores.
+    threads: Option<Count> = "threads", "";
+    /// What to log, as a `tracing` filter.
+    log_level: String = "log.level", "error";
+    /// How log lines look: `text` or `json`.
+    log_format: LogFormat = "log.format", "text";
+    /// The ONNX Runtime library. Unset: looked for, then fetched.
+    onnxruntime: Option<Folder> = "runtime.onnxruntime", "";
+    /// Stages to run. Empty: all.
+    only: List = "analyze.only", "";
+    /// Stages to leave out.
+    skip: List = "analyze.skip", "";
+    /// Frames a second that the detector looks at.
+    fps: Between<0, 240> = "analyze.fps", "5";
+    /// Scene detectors to run, of `content`, `adaptive`, `threshold`, `hist` and `hash`; the first decides the scenes.
+    scene_detectors: List = "analyze.scene_detectors", "adaptive";
+    /// Detector model. Unset: the best one present.
+    detector: Option<String> = "analyze.detector", "";
+    /// Confidence a track needs to start, 0 to 1.
+    confidence: Between<0, 1> = "analyze.confidence", "0.35";
+    /// How objects are followed: `bytetrack` or `sort`.
+    tracker: TrackerName = "analyze.tracker", "bytetrack";
+    /// Speech model.
+    speech_model: String = "analyze.speech_model", "whisper-base";
+    /// Spoken language as a two-letter tag. Unset: detected.
+    language: Option<String> = "analyze.language", "";
+    /// Beam width of speech recognition.
+    beam_size: Count = "analyze.beam_size", "5";
+    /// Audio stream to listen to, from 0. Unset: the file's default.
+    audio_stream: Option<Index> = "analyze.audio_stream", "";
+    /// Write `annotated.mp4`.
+    annotate: Switch = "analyze.annotate", "true";
+    /// Seconds between a seen and a heard event that still belong together.
+    correlation_window_s: Between<0, 60> = "fuse.correlation_window_s", "2";
+}
+
+/// A whole number from zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Index(pub(crate) usize);
+
+impl std::str::FromStr for Index {
+    type Err = String;
+    fn from_str(s: &str) -> std::result::Result<Self, String> {
+        s.parse().map(Self).map_err(|_| format!("`{s}` is not a whole number"))
+    }
+}
+
+trait Resolve: Sized {
+    fn resolve(layer: &Layer, key: &'static str) -> Result<Self>;
+}
+
+fn parse<T: std::str::FromStr<Err: fmt::Display>>(layer: &Layer, key: &'static str) -> Result<Option<T>> {
+    let Some((text, origin)) = layer.0.get(key).filter(|(text, _)| !text.is_empty()) else { return Ok(None) };
+    text.parse().map(Some).map_err(|e| {
+        Error::new(ErrorKind::Config, format!("setting `{key}` ({origin}): {e}"))
+            .with_hint("`tempograph config show` lists every setting with its origin")
+    })
+}
+
+macro_rules! resolve {
+    ($($type:ty),*) => {$(
+        impl Resolve for Option<$type> {
+            fn resolve(layer: &Layer, key: &'static str) -> Result<Self> {
+                parse(layer, key)
+            }
+        }
+        impl Resolve for $type {
+            fn resolve(layer: &Layer, key: &'static str) -> Result<Self> {
+                parse(layer, key)?.ok_or_else(|| {
+                    Error::new(ErrorKind::Config, format!("setting `{key}` is empty"))
+                })
+            }
+        }
+    )*};
+}
+resolve!(Folder, Switch, Count, LogFormat, TrackerName, Between<0, 240>, Between<0, 1>, Between<0, 60>, String, Index);
+
+impl Resolve for List {
+    fn resolve(layer: &Layer, key: &'static str) -> Result<Self> {
+        Ok(parse(layer, key)?.unwrap_or_default())
+    }
+}
+
+fn defaults() -> Layer {
+    let mut layer = Layer::default();
+    for s in SETTINGS {
+        layer.set(s.key, Some(s.default), &Origin::Default);
+    }
+    layer
+}
+
+fn known(key: &str) -> Option<&'static str> {
+    SETTINGS.iter().map(|s| s.key).find(|k| *k == key)
+}
+
+fn unknown(key: &str, origin: &Origin, candidates: impl Iterator<Item = String>) -> Error {
+    let error = Error::new(ErrorKind::Config, format!("unknown setting `{key}` ({origin})"));
+    let best = candidates
+        .map(|c| (strsim::damerau_levenshtein(&c, key), c))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, c)| *distance <= c.len().max(4) / 2);
+    match best {
+        Some((_, c)) => error.with_hint(format!("did you mean `{c}`?")),
+        None => error.with_hint("`tempograph config show` lists every setting"),
+    }
+}
+
+/// The layer that the TOML text of a configuration file holds.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for what is not TOML, not a known key or not a plain value.
+pub(crate) fn from_toml(text: &str, path: &str) -> Result<Layer> {
+    let origin = Origin::File(path.to_owned());
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        Error::new(ErrorKind::Config, format!("the configuration is not valid TOML: {}: {path}", e.message()))
+    })?;
+    let mut layer = Layer::default();
+    add_table(&mut layer, "", &table, &origin)?;
+    Ok(layer)
+}
+
+fn add_table(layer: &mut Layer, prefix: &str, table: &toml::Table, origin: &Origin) -> Result<()> {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if let Some(known) = known(&key) {
+            let text = value::toml_text(value).ok_or_else(|| {
+                Error::new(ErrorKind::Config, format!("setting `{key}` ({origin}): not a plain value"))
+            })?;
+            layer.set(known, Some(text), origin);
+        } else if let toml::Value::Table(inner) = value
+            && prefix.is_empty()
+        {
+            add_table(layer, &key, inner, origin)?;
+        } else {
+            return Err(unknown(&key, origin, SETTINGS.iter().map(|s| s.key.to_owned())));
+        }
+    }
+    Ok(())
+}
+
+/// The layer that environment variables set.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for a `TEMPOGRAPH_…` variable that names no setting.
+pub(crate) fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Result<Layer> {
+    let mut layer = Layer::default();
+    for (name, value) in variables {
+        // TEMPOGRAPH_CONFIG names the file itself; it is read before any layer is there.
+        if !name.starts_with("TEMPOGRAPH_") || name == "TEMPOGRAPH_CONFIG" {
+            continue;
+        }
+        let origin = Origin::Environment(name.clone());
+        match SETTINGS.iter().find(|s| s.variable() == name) {
+            Some(s) => layer.set(s.key, Some(value), &origin),
+            None => return Err(unknown(&name, &origin, SETTINGS.iter().map(Described::variable))),
+        }
+    }
+    Ok(layer)
+}
+
+/// Settings together with where each came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Combined {
+    layer: Layer,
+    pub(crate) settings: Settings,
+}
+
+impl Combined {
+    /// Combines the sources: defaults < file < environment < flags.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for an unknown key or a value outside its range.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: Layer,
+    ) -> Result<Self> {
+        let from_file = match file {
+            Some(path) => {
+                let text = fs::read_to_string(path).map_err(|e| Error::io("read the configuration", path, e))?;
+                from_toml(&text, &path.display().to_string())?
+            }
+            None => Layer::default(),
+        };
+        let layer = flags.over(from_environment(environment)?).over(from_file).over(defaults());
+        Ok(Self { settings: Settings::resolve(&layer)?, layer })
+    }
+
+    /// Each setting's key, value and origin, in the order they are documented.
+    pub(crate) fn show(&self) -> impl Iterator<Item = (&'static str, &str, &Origin)> {
+        SETTINGS.iter().filter_map(|s| self.layer.0.get(s.key).map(|(text, origin)| (s.key, text.as_str(), origin)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
