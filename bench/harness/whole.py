@@ -76,7 +76,7 @@ def heard(answer: dict) -> str:
 def quality(e: Environment, video: Path, mine: dict, theirs: dict) -> list[str]:
     """What came out on both sides, beside the truth where there is one."""
     truth = e.truth(video)
-    text = " ".join(a["text"] for a in truth.get("audio", []) if a.get("kind") == "speech" and a.get("text"))
+    text = " ".join(a["text"] for a in truth.get("audio_events", []) if a.get("kind") == "speech" and a.get("text"))
     notes = [f"{len(mine['scenes'])} scenes against {theirs['scenes']}; {len(mine['tracks'])} tracks against {theirs['tracks']}"]
     if text:
         notes.append(f"WER {wer(text, heard(mine)):.1%} against {wer(text, theirs['text']):.1%}")

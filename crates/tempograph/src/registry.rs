@@ -18,7 +18,7 @@ use tempograph_models::{
 use tempograph_pipeline::{
     analyze::{
         asr::Asr,
-        detect::{DetectAnalyzer, DetectSettings, detector_options},
+        detect::{DetectAnalyzer, DetectSettings, Gate, detector_options},
         scenes::{self, Detector, SceneAnalyzer},
         thumbnails::{self, Thumbnails},
         track::{TrackOptions, TrackerKind},
@@ -224,6 +224,7 @@ impl Registry {
             None => self.store.preferred("detect")?,
         };
         let fps = self.settings.fps.0;
+        let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
         let session = SessionOptions { threads: self.threads() };
         let (family, path) = (model.family.clone(), model.main());
@@ -232,12 +233,12 @@ impl Registry {
             stage: Stage {
                 name: "detect",
                 version: 1,
-                params: json!({"fps": fps}),
+                params: json!({"fps": fps, "gate": gated}),
                 models: vec![used(&model)],
                 make: Box::new(move || {
                     let session = runtime.get()?.load(&path, &session)?;
                     let detector = detect::open(&family, session, &detector_options())?;
-                    let settings = DetectSettings { fps, ..DetectSettings::default() };
+                    let settings = DetectSettings { fps, gate: gated.then(Gate::default) };
                     Ok(Box::new(DetectAnalyzer::new(detector, settings)) as _)
                 }),
             },
@@ -328,7 +329,9 @@ pub(crate) fn pull(store: &ModelStore, name: &str, display: &Display, cancel: &C
     store.pull(name, cancel, &mut |event| match event {
         Event::Waiting => display.note(&format!("{name}: another process is fetching it")),
         Event::Received { done, bytes, .. } if bytes > 0 => bar.at(done as f64 / bytes as f64),
-        Event::Refused { file, source, error } => display.note(&format!("{name}: {file}: {source}: {error}")),
+        Event::Refused { source, .. } => {
+            display.note(&format!("{name}: not to be had from the {source}, trying the next source"))
+        }
         Event::Converting { .. } => display.note(&format!("{name}: converting")),
         _ => {}
     })

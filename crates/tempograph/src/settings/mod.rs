@@ -107,6 +107,8 @@ settings! {
     skip: List = "analyze.skip", "";
     /// Frames a second that the detector looks at.
     fps: Between<0, 240> = "analyze.fps", "5";
+    /// Let the detector's last answer stand where nothing in the picture changed.
+    gate: Switch = "analyze.gate", "true";
     /// Scene detectors to run, of `content`, `adaptive`, `threshold`, `hist` and `hash`; the first decides the scenes.
     scene_detectors: List = "analyze.scene_detectors", "adaptive";
     /// Detector model. Unset: the best one present.
