@@ -4,6 +4,8 @@
 //! at worst waste the length that the manifest states.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{Read, Write},
     path::Path,
@@ -21,6 +23,8 @@ use ureq::{
 const MAX_REDIRECTS: usize = 5;
 /// Tries of one source that end without a new byte.
 const MAX_IDLE_TRIES: usize = 3;
+/// Tries to reach a server that never answered.
+const MAX_UNANSWERED: usize = 2;
 
 /// How a client reaches its servers.
 #[derive(Clone, Debug)]
@@ -33,10 +37,12 @@ pub(super) struct HttpOptions {
     pub pause: Duration,
 }
 
-/// Downloads files.
+/// Downloads files, and does not wait twice for a server that cannot be reached.
 pub(super) struct HttpClient {
     agent: Agent,
     options: HttpOptions,
+    /// Per server, tries without any answer; none once it answered.
+    silent: RefCell<BTreeMap<String, usize>>,
 }
 
 /// What to download, and how much of it is right.
@@ -73,7 +79,13 @@ impl HttpClient {
             // The roots of the system, so that it works behind a company's proxy too.
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .build();
-        Self { agent: config.new_agent(), options }
+        Self { agent: config.new_agent(), options, silent: RefCell::default() }
+    }
+
+    /// Whether the server of `url` was tried before and never answered.
+    pub(super) fn is_unreachable(&self, url: &str) -> bool {
+        let server = url.parse::<Uri>().map(|u| server(&u)).unwrap_or_default();
+        self.silent.borrow().get(&server).is_some_and(|n| *n >= MAX_UNANSWERED)
     }
 
     /// Downloads into `part`, after what it already holds. `progress` hears how many bytes are there.
@@ -96,7 +108,7 @@ impl HttpClient {
                 Outcome::Complete => return Ok(()),
                 Outcome::Again(why) => {
                     idle = if length(part)? > before { 0 } else { idle + 1 };
-                    if idle >= MAX_IDLE_TRIES {
+                    if idle >= MAX_IDLE_TRIES || self.is_unreachable(wanted.url) {
                         return Err(failed(why));
                     }
                     tracing::debug!(why, "asking again");
@@ -163,8 +175,12 @@ impl HttpClient {
             let response = match request.call() {
                 Ok(response) => response,
                 Err(e) if is_final(&e) => return Err(failed(e.to_string())),
-                Err(e) => return Ok(Err(e.to_string())),
+                Err(e) => {
+                    *self.silent.borrow_mut().entry(server(&uri)).or_insert(0) += 1;
+                    return Ok(Err(e.to_string()));
+                }
             };
+            self.silent.borrow_mut().remove(&server(&uri));
             if !response.status().is_redirection() {
                 return Ok(Ok(response));
             }
@@ -220,6 +236,11 @@ fn receive(
         file.write_all(&buffer[..n]).map_err(|e| Error::io("write", part, e))?;
         progress(have);
     }
+}
+
+/// The server of an address.
+fn server(uri: &Uri) -> String {
+    uri.authority().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Whether asking again cannot help.

