@@ -29,8 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = OnnxRuntime::open(Path::new(library))?;
     let mut whisper = Whisper::open(&runtime, &Files::of(Path::new(folder)), &SessionOptions { threads: 2 })?;
     let value = |name: &str| flag(name).and_then(|i| args.get(i + 1)?.parse::<u32>().ok());
-    let context = value("--fitted").map_or(AudioContext::Full, |silence_s| AudioContext::Fitted { silence_s });
-    let options = TranscribeOptions { context, ..TranscribeOptions::default() };
+    let mut options = TranscribeOptions::default();
+    if let Some(silence_s) = value("--fitted") {
+        options.context = if silence_s >= 30 { AudioContext::Full } else { AudioContext::Fitted { silence_s } };
+    }
     for file in args.iter().filter(|a| a.ends_with(".wav")) {
         let samples = wav(&fs::read(file)?)?;
         for _ in 0..value("--times").unwrap_or(1) {

@@ -11,6 +11,9 @@ use tempograph_core::{Error, ErrorKind, Result};
 /// A head is some hundred bytes a tensor; no real one is longer than this.
 const MAX_HEAD: u64 = 64 << 20;
 
+/// Takes a tensor's name, extents and elements.
+pub type Take<'a> = dyn FnMut(&str, &[usize], Vec<f32>) -> Result<()> + 'a;
+
 #[derive(Deserialize)]
 struct Entry {
     dtype: String,
@@ -23,7 +26,7 @@ struct Entry {
 ///
 /// # Errors
 /// [`ErrorKind::ModelInvalid`] when the file is damaged, and those of `take`.
-pub fn each<R: Read + Seek>(input: &mut R, take: &mut dyn FnMut(&str, &[usize], Vec<f32>) -> Result<()>) -> Result<()> {
+pub fn each<R: Read + Seek>(input: &mut R, take: &mut Take<'_>) -> Result<()> {
     let io = |e: std::io::Error| invalid("ends early").with_source(e);
     let mut len = [0; 8];
     input.read_exact(&mut len).map_err(io)?;

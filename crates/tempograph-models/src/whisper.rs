@@ -9,6 +9,8 @@
 pub mod convert;
 mod decode;
 mod dtw;
+#[cfg(test)]
+mod golden;
 mod graph;
 mod mel;
 mod model;

@@ -194,7 +194,7 @@ impl Rules {
             }
             // Time does not run backwards, and a segment is not empty.
             if let Some(&last) = said.iter().rev().find(|t| timestamp(t)) {
-                let earliest = last as usize + usize::from(!(after_timestamp && !after_pair));
+                let earliest = last as usize + usize::from(!after_timestamp || after_pair);
                 let earliest = earliest.min(logits.len());
                 logits[self.first_timestamp..earliest].fill(NEVER);
             }
@@ -246,7 +246,7 @@ fn exp(x: f32) -> f32 {
     let shifted = t + MAGIC;
     let f = t - (shifted - MAGIC);
     let p = 1.0
-        + f * (0.693_147_2
+        + f * (std::f32::consts::LN_2
             + f * (0.240_226_5 + f * (0.055_504_11 + f * (0.009_618_13 + f * (0.001_333_36 + f * 0.000_154_03)))));
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
     if x < -86.0 { 0.0 } else { p * power }

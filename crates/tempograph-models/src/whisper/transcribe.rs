@@ -44,7 +44,8 @@ pub struct TranscribeOptions {
 }
 
 impl Default for TranscribeOptions {
-    /// The defaults of OpenAI's and faster-whisper's `transcribe`.
+    /// The defaults of OpenAI's and faster-whisper's `transcribe`, but for the context: 2 s of silence after the speech
+    /// gave the same word error rate as 30 s on every recording tried, and it is several times as fast.
     fn default() -> Self {
         Self {
             language: None,
@@ -53,7 +54,7 @@ impl Default for TranscribeOptions {
             max_compression: 2.4,
             min_log_probability: -1.0,
             max_no_speech: 0.6,
-            context: AudioContext::Full,
+            context: AudioContext::Fitted { silence_s: 2 },
         }
     }
 }
@@ -140,13 +141,25 @@ impl Whisper {
                 }
             };
             let picture = self.mel.compute(audio, frames);
-            let heard = self.encode(picture, frames)?;
+            let mut heard = self.encode(picture, frames)?;
             let language = match &language {
                 Some(language) => language.clone(),
                 None => language.insert(self.language_of(&heard)?).clone(),
             };
             let prompt = self.prompt(&language);
-            let found = self.search_until_plausible(&heard, &prompt, options)?;
+            let mut found = None;
+            if frames < longest {
+                // A shorter picture than it was trained on can lead it astray: then it sees the whole.
+                found = Some(self.search_at(0.0, &heard, &prompt, options)?).filter(|f| plausible(f, options));
+                if found.is_none() {
+                    let picture = self.mel.compute(audio, longest);
+                    heard = self.encode(picture, longest)?;
+                }
+            }
+            let found = match found {
+                Some((found, _)) => found,
+                None => self.search_until_plausible(&heard, &prompt, options)?,
+            };
             if found.no_speech > options.max_no_speech && found.mean_log_probability() <= options.min_log_probability {
                 seek += content;
                 continue;
@@ -201,22 +214,32 @@ impl Whisper {
     ) -> Result<Found> {
         let mut tried: Vec<(bool, Found)> = Vec::new();
         for &temperature in &options.temperatures {
-            let max_tokens = self.settings.text_positions / TOKENS_SHARE - prompt.len().min(4);
-            let search = Search { prompt, beams: options.beams.max(1), temperature, max_tokens };
-            let found = self.search(heard, &search)?;
-            let repeats = compression(&self.vocabulary.text(&found.tokens)) > options.max_compression;
-            let likely = found.mean_log_probability() >= options.min_log_probability;
-            let silent = found.no_speech > options.max_no_speech && !likely;
-            if silent || (likely && !repeats) {
-                return Ok(found);
+            let found = self.search_at(temperature, heard, prompt, options)?;
+            if plausible(&found, options) {
+                return Ok(found.0);
             }
-            tried.push((!repeats, found));
+            tried.push((found.1 <= options.max_compression, found.0));
         }
         let better = |a: (bool, Found), b: (bool, Found)| {
             let key = |f: &(bool, Found)| (f.0, f.1.mean_log_probability());
             if key(&b) > key(&a) { b } else { a }
         };
         Ok(tried.into_iter().reduce(better).map(|t| t.1).unwrap_or_default())
+    }
+
+    /// A text and how well it compresses.
+    fn search_at(
+        &mut self,
+        temperature: f32,
+        heard: &[Tensor],
+        prompt: &[u32],
+        options: &TranscribeOptions,
+    ) -> Result<(Found, f32)> {
+        let max_tokens = self.settings.text_positions / TOKENS_SHARE - prompt.len().min(4);
+        let search = Search { prompt, beams: options.beams.max(1), temperature, max_tokens };
+        let found = self.search(heard, &search)?;
+        let compression = compression(&self.vocabulary.text(&found.tokens));
+        Ok((found, compression))
     }
 
     /// Splits at pairs of time stamps; gives also how many columns of the picture were used up.
@@ -255,6 +278,12 @@ impl Whisper {
         }
         (utterances, used)
     }
+}
+
+/// Whether a text is likely and does not repeat itself, or nobody speaks.
+fn plausible((found, compression): &(Found, f32), options: &TranscribeOptions) -> bool {
+    let likely = found.mean_log_probability() >= options.min_log_probability;
+    (found.no_speech > options.max_no_speech && !likely) || (likely && *compression <= options.max_compression)
 }
 
 /// How much shorter zlib makes `text`: a text that repeats itself shrinks most.
