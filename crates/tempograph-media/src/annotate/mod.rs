@@ -68,9 +68,11 @@ pub fn render<'d>(
         return Err(no_pictures(path));
     };
     let chosen = timeline.video.audio.as_ref().map(|a| a.stream as usize).or(reader.info().default_audio);
-    let audio = chosen
-        .and_then(|i| reader.info().audio.get(i))
-        .map(|a| AudioSource { path: path.to_owned(), stream: a.stream });
+    let audio = chosen.and_then(|i| reader.info().audio.get(i)).map(|a| AudioSource {
+        path: path.to_owned(),
+        stream: a.stream,
+        until: None,
+    });
     let start = reader.info().start;
 
     let mut paths = Paths::new(detections, timeline.scenes.iter().map(|s| s.span), options.bridge);

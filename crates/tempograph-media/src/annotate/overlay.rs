@@ -54,14 +54,28 @@ pub(super) struct Overlay<'t> {
     whole: Span,
     font: Font,
     texts: HashMap<(String, u32, usize), Rc<TextMask>>,
+    /// Id and colour of each track's entity: what events are told of, and what stays the same
+    /// when a track is interrupted.
+    entities: HashMap<u32, (&'t str, Colour)>,
     layout: Option<Layout>,
 }
 
 impl<'t> Overlay<'t> {
     pub(super) fn new(timeline: &'t Timeline, options: &AnnotateOptions) -> Self {
         let video = &timeline.video;
+        let numbers: HashMap<&str, u32> = timeline.entities.iter().map(|e| e.id.as_str()).zip(1..).collect();
+        let entity = |id: &'t String| (id.as_str(), track_colour(numbers.get(id.as_str()).copied().unwrap_or(0)));
+        let entities = timeline.tracks.iter().filter_map(|t| Some((t.id, entity(t.entity.as_ref()?)))).collect();
         let whole = Span::new(video.start_s, video.start_s + video.duration_s);
-        Self { timeline, options: options.clone(), whole, font: Font::bundled(), texts: HashMap::new(), layout: None }
+        Self {
+            timeline,
+            options: options.clone(),
+            whole,
+            font: Font::bundled(),
+            texts: HashMap::new(),
+            entities,
+            layout: None,
+        }
     }
 
     /// Draws everything that belongs to `time`.
@@ -92,14 +106,22 @@ impl<'t> Overlay<'t> {
         Rc::clone(self.texts.entry(key).or_insert_with(|| Rc::new(self.font.mask(text, px, edge))))
     }
 
+    /// Name and colour of what a box shows.
+    fn identity(&self, shown: &Shown<'_>) -> (String, Colour) {
+        match self.entities.get(&shown.id) {
+            Some((id, colour)) => (format!("{} {id}", shown.label), *colour),
+            None => (format!("{} {}", shown.label, shown.id), track_colour(shown.id)),
+        }
+    }
+
     fn boxes(&mut self, canvas: &mut Canvas<'_>, l: &Layout, boxes: &[Shown<'_>]) {
         for shown in boxes {
-            canvas.outline(Rect::from_box(shown.bbox), l.line, track_colour(shown.id));
+            canvas.outline(Rect::from_box(shown.bbox), l.line, self.identity(shown).1);
         }
         // Labels after all boxes, so that no box runs through one.
         for shown in boxes {
-            let colour = track_colour(shown.id);
-            let mask = self.text(&format!("{} {}", shown.label, shown.id), l.label_px, 0);
+            let (name, colour) = self.identity(shown);
+            let mask = self.text(&name, l.label_px, 0);
             let (w, h) = (mask.size().0 as i32 + 2 * l.pad, mask.size().1 as i32);
             let rect = Rect::from_box(shown.bbox);
             let x = rect.x.min(l.size.width as i32 - w).max(0);

@@ -60,6 +60,7 @@ pub(super) struct AudioPump {
     base: ffi::AVRational,
     stream: usize,
     start: MediaTime,
+    until: MediaTime,
     packet: Packet,
     out: OutPacket,
     /// `packet` was read but is not due yet.
@@ -87,8 +88,8 @@ impl AudioPump {
         };
         let packet = Packet::new().map_err(|_| input(AvError(-libc::ENOMEM)))?;
         let out = OutPacket::new().map_err(PumpError::Output)?;
-        let source = source.stream;
-        Ok(Self { container, source, base, stream, start, packet, out, waiting: false, ended: false, recode })
+        let (source, until) = (source.stream, source.until.unwrap_or(MediaTime::MAX));
+        Ok(Self { container, source, base, stream, start, until, packet, out, waiting: false, ended: false, recode })
     }
 
     /// `copied` or `aac`.
@@ -108,17 +109,14 @@ impl AudioPump {
                 match self.container.read(&mut self.packet) {
                     Ok(()) if self.packet.raw().stream_index as usize == self.source => self.waiting = true,
                     Ok(()) => continue,
-                    Err(_) => {
-                        // The end, or damage: what was there until here is kept.
-                        self.ended = true;
-                        if let Some(recode) = &mut self.recode {
-                            recode.push(None, self.stream, &mut self.out, output)?;
-                        }
-                        return Ok(());
-                    }
+                    // The end, or damage: what was there until here is kept.
+                    Err(_) => return self.end(output),
                 }
             }
             let at = av::media_time(self.packet.raw().pts, self.base);
+            if at.is_some_and(|at| at >= self.until) {
+                return self.end(output);
+            }
             if at.is_some_and(|at| at > time) {
                 return Ok(());
             }
@@ -129,6 +127,14 @@ impl AudioPump {
             }
         }
         Ok(())
+    }
+
+    fn end(&mut self, output: &mut Output) -> Result<(), PumpError> {
+        self.ended = true;
+        match &mut self.recode {
+            Some(recode) => recode.push(None, self.stream, &mut self.out, output),
+            None => Ok(()),
+        }
     }
 
     fn copy(&mut self, output: &mut Output) -> Result<(), PumpError> {

@@ -4,6 +4,7 @@
 //! file appears under its name only once it is whole.
 
 mod audio;
+mod cut;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use cut::{CutOptions, cut};
 use tempograph_core::{Error, ErrorKind, MediaTime, Picture, Result, RgbRequest, ScaleFilter, Size, YuvView};
 
 use self::{
@@ -50,6 +52,8 @@ pub struct AudioSource {
     pub path: PathBuf,
     /// Index of the stream among all streams of that file.
     pub stream: usize,
+    /// Where it ends, on that file's clock; with the file when `None`.
+    pub until: Option<MediaTime>,
 }
 
 /// What was written.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tempograph_core::{Cancel, Rgb, Size};
+use tempograph_core::{Cancel, Rgb, Size, Span};
 
 use super::*;
 use crate::{AudioWants, Reader, Sample, VideoWants, Wants, draw::Colour, draw::Rect, probe};
@@ -150,7 +150,8 @@ fn copy(name: &str, kind: &str) {
     let path = folder.path().join("out.mp4");
     let mut reader = Reader::open(&source).expect("it opens");
     let info = reader.info().clone();
-    let sound = info.default_audio.map(|i| AudioSource { path: source.clone(), stream: info.audio[i].stream });
+    let sound =
+        info.default_audio.map(|i| AudioSource { path: source.clone(), stream: info.audio[i].stream, until: None });
     let mut writer: Option<VideoWriter> = None;
     let mut times = Vec::new();
     let wants = Wants { video: Some(VideoWants::default()), audio: None };
@@ -233,4 +234,27 @@ fn odd_sizes_other_sampling_and_no_sound() {
 #[test]
 fn damage_does_not_stop_it() {
     copy("composite/robust/bitflips.mp4", "none");
+}
+
+#[test]
+fn a_clip_holds_the_frames_and_the_sound_of_its_span() {
+    let Some(source) = shared("composite/robust/rotate90.mp4") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("clip.mp4");
+    let span = Span::new(ms(1000), ms(2500));
+    let all = read_times(&source);
+    let inside: Vec<_> = all.into_iter().filter(|&t| span.contains(t)).collect();
+    let written = cut(&source, span, &path, &CutOptions::default(), &Cancel::new()).expect("it is cut");
+    assert_eq!(written.frames, inside.len() as u64);
+    let back = read_times(&path);
+    for (want, got) in inside.iter().zip(&back) {
+        assert!((*want - inside[0]).abs_diff(*got) < MediaTime::from_nanos(12_000), "{want} {got}");
+    }
+    let duration = probe(&path).expect("it can be probed").duration;
+    assert!(duration.abs_diff(ms(1500)) < ms(60), "{duration}");
+    assert_eq!(written.audio.as_deref(), Some("copied"));
+
+    let beyond = Span::new(ms(900_000), ms(900_100));
+    let err = cut(&source, beyond, &path, &CutOptions::default(), &Cancel::new()).expect_err("nothing there");
+    assert_eq!(err.kind(), ErrorKind::Usage);
 }

@@ -12,6 +12,8 @@ pub mod graph;
 mod paths;
 mod scenes;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;

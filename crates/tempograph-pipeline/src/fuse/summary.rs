@@ -79,7 +79,11 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
         fused.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech && touches(e.span)).collect();
     if !spoken.is_empty() {
         let words: Vec<_> = spoken.iter().filter_map(|e| e.text.as_deref()).collect();
-        let said = if words.is_empty() { "speech".to_owned() } else { format!("“{}”", shorten(&words.join(" "))) };
+        let said = if words.is_empty() {
+            "speech".to_owned()
+        } else {
+            format!("“{}”", shorten(words.join(" ").trim_end_matches('.')))
+        };
         let _infallible = write!(text, " {heard}{said}.");
     }
     text

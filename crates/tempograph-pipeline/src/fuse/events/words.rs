@@ -16,7 +16,7 @@ pub(super) fn describe(kind: VisualEventKind, who: &[&Mover]) -> String {
     let verb = match kind {
         VisualEventKind::Approach => "approaches",
         VisualEventKind::Depart => "leaves",
-        VisualEventKind::Interact => "is in touch with",
+        VisualEventKind::Interact => "is close beside",
         VisualEventKind::Follow => "follows",
         VisualEventKind::Idle => "stays in place",
         VisualEventKind::Group => "stay together",

@@ -2,6 +2,8 @@
 
 mod build;
 mod query;
+#[cfg(test)]
+mod tests;
 
 pub use build::graph;
 pub use query::{Encounter, GraphIndex};
