@@ -194,8 +194,7 @@ impl Container {
     /// Reads the next packet.
     pub(crate) fn read(&mut self, packet: &mut Packet) -> Result<(), AvError> {
         self.interrupt.0.lock().1 = Instant::now() + READ_TIMEOUT;
-        // SAFETY: both pointers are valid; av_read_frame unreferences the packet first is not
-        // guaranteed, so it is done here.
+        // SAFETY: both pointers are valid; the packet's old contents are released first.
         unsafe {
             ffi::av_packet_unref(packet.0);
             AvError::check(ffi::av_read_frame(self.ptr, packet.0))?;

@@ -17,6 +17,7 @@ mod read;
 mod resample;
 mod resize;
 pub mod sampling;
+mod sprite;
 mod still;
 mod sws;
 
@@ -25,4 +26,5 @@ pub use hash::content_hash;
 pub use orient::Orientation;
 pub use probe::{AudioInfo, MediaInfo, VideoInfo, probe};
 pub use read::{AudioWants, ReadReport, Reader, Sample, VideoWants, Wants};
+pub use sprite::SpriteSheet;
 pub use still::{encode_jpeg, write_jpeg, write_png};

@@ -201,8 +201,7 @@ fn describe(container: &Container, size_bytes: u64) -> MediaInfo {
         .and_then(|stream| audio.iter().position(|a| a.stream == stream && a.decodable))
         .or_else(|| audio.iter().position(|a| a.decodable));
     let raw = container.raw();
-    let micros =
-        |t: i64| (t != ffi::AV_NOPTS_VALUE).then(|| MediaTime::from_ticks(t, 1, ffi::AV_TIME_BASE)).unwrap_or_default();
+    let micros = |t: i64| MediaTime::from_ticks(t, 1, ffi::AV_TIME_BASE);
     let start = match raw.start_time {
         ffi::AV_NOPTS_VALUE => {
             let streams = video.iter().filter_map(|v| v.start).chain(audio.iter().filter_map(|a| a.start));

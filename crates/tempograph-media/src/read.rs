@@ -231,34 +231,47 @@ impl<'a> Pass<'a> {
     }
 
     fn run(mut self, cancel: &Cancel, sink: &mut dyn FnMut(Sample) -> Result<()>) -> Result<ReadReport> {
+        if self.video.is_none() && self.audio.is_none() {
+            return self.finish(0);
+        }
         self.container.watch(cancel);
-        let wanted = self.video.is_some() || self.audio.is_some();
-        let (mut packet, mut frame) = (Packet::new()?, AvFrame::new()?);
-        let (mut errors_in_row, mut read_errors) = (0, 0_u64);
-        while wanted {
+        let mut frame = AvFrame::new()?;
+        let read_errors = self.demux(&mut frame, cancel, sink)?;
+        self.decode(None, &mut frame, cancel, sink)?;
+        self.finish(read_errors)
+    }
+
+    /// Decodes packets until the file ends or is given up; says how many could not be read.
+    fn demux(
+        &mut self,
+        frame: &mut AvFrame,
+        cancel: &Cancel,
+        sink: &mut dyn FnMut(Sample) -> Result<()>,
+    ) -> Result<u64> {
+        let mut packet = Packet::new()?;
+        let (mut errors_in_row, mut errors) = (0, 0);
+        loop {
             cancel.check()?;
             match self.container.read(&mut packet) {
                 Ok(()) => {
                     errors_in_row = 0;
-                    self.decode(Some(&packet), &mut frame, cancel, sink)?;
+                    self.decode(Some(&packet), frame, cancel, sink)?;
                 }
-                Err(AvError::EOF) => break,
+                Err(AvError::EOF) => return Ok(errors),
                 Err(AvError::EXIT) => {
                     cancel.check()?;
                     self.issue(ErrorKind::Io, "reading took too long; the rest of the file was left out");
-                    break;
+                    return Ok(errors);
                 }
                 Err(e) => {
-                    (errors_in_row, read_errors) = (errors_in_row + 1, read_errors + 1);
+                    (errors_in_row, errors) = (errors_in_row + 1, errors + 1);
                     if errors_in_row >= MAX_READ_ERRORS {
                         self.issue(ErrorKind::Decode, format!("the rest of the file was left out: {e}"));
-                        break;
+                        return Ok(errors);
                     }
                 }
             }
         }
-        self.decode(None, &mut frame, cancel, sink)?;
-        self.finish(read_errors)
     }
 
     /// Gives a packet to its decoder (or drains both) and passes on what comes out.

@@ -285,7 +285,7 @@ mod tests {
         fn frame_counts_are_even_and_available(total in 2u64..1_000_000, fps in 0.5f64..240.0, rate in 0.05f64..60.0) {
             let wanted = FrameCount::Rate { fps: rate, min_frames: FPS_MIN_FRAMES, max_frames: None };
             let n = smart_nframes(wanted, total, fps).unwrap();
-            prop_assert!(n % FRAME_FACTOR == 0 && (FRAME_FACTOR..=total).contains(&n));
+            prop_assert!(n.is_multiple_of(FRAME_FACTOR) && (FRAME_FACTOR..=total).contains(&n));
         }
 
         #[test]
