@@ -23,41 +23,49 @@ pub(crate) fn json(timeline: &Timeline) -> Result<String> {
         .map_err(|e| Error::new(ErrorKind::Internal, format!("a timeline cannot be written as JSON: {e}")))
 }
 
-/// Writes everything into `out`. The analysis comes back with the paths of what was written.
+/// Draws the annotated video into `out`, unless it is there already or not wanted.
 ///
 /// # Errors
-/// When the folder cannot be written or `cancel` was raised. A failure to draw the annotated video
-/// is an issue of the result.
-pub(crate) fn write(
-    mut analysis: Analysis,
+/// When `cancel` was raised or the disk is full. Any other failure is an issue of the result.
+pub(crate) fn draw(
+    analysis: &mut Analysis,
     source: &Path,
     out: &Path,
     settings: &Settings,
     display: &Display,
     cancel: &Cancel,
-) -> Result<Analysis> {
-    write_thumbnails(&mut analysis, out)?;
-    let annotated = settings.annotate.is_on() && analysis.timeline.video.video_codec.is_some();
-    if annotated {
-        let started = Instant::now();
-        let (status, frames) = match annotate(&analysis, source, out, display, cancel) {
-            Ok(Some(frames)) => ("done", frames),
-            Ok(None) => ("cached", 0),
-            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DiskFull) => return Err(error),
-            Err(error) => {
-                analysis.timeline.issues.push(Issue::from_error("annotate", &error));
-                ("failed", 0)
-            }
-        };
-        analysis.timeline.run.stages.push(StageRun {
-            name: "annotate".to_owned(),
-            status: status.to_owned(),
-            cached: status == "cached",
-            wall_s: started.elapsed().as_secs_f64(),
-            cpu_s: 0.0,
-            items: frames,
-        });
+) -> Result<()> {
+    if !settings.annotate.is_on() || analysis.timeline.video.video_codec.is_none() {
+        return Ok(());
     }
+    let started = Instant::now();
+    let (status, frames) = match annotate(analysis, source, out, display, cancel) {
+        Ok(Some(frames)) => ("done", frames),
+        Ok(None) => ("cached", 0),
+        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DiskFull) => return Err(error),
+        Err(error) => {
+            analysis.timeline.issues.push(Issue::from_error("annotate", &error));
+            ("failed", 0)
+        }
+    };
+    analysis.timeline.run.stages.push(StageRun {
+        name: "annotate".to_owned(),
+        status: status.to_owned(),
+        cached: status == "cached",
+        wall_s: started.elapsed().as_secs_f64(),
+        cpu_s: 0.0,
+        items: frames,
+    });
+    Ok(())
+}
+
+/// Writes everything else into `out`, `analysis.json` last. The analysis comes back with the paths
+/// of what was written.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(crate) fn write(mut analysis: Analysis, source: &Path, out: &Path) -> Result<Analysis> {
+    write_thumbnails(&mut analysis, out)?;
     write_cuts(&analysis, out)?;
     let detections = || Ok(Box::new(analysis.detections.iter().cloned().map(Ok)) as Observations<'_>);
     let export = Export::new(&analysis.timeline, &analysis.graph).with_observations(&detections);

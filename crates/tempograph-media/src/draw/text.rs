@@ -93,8 +93,7 @@ impl Font {
     /// an ellipsis when there is more.
     pub fn wrap(&self, text: &str, px: f32, width: f32, lines: usize) -> Vec<String> {
         let mut out: Vec<String> = Vec::new();
-        let mut words = text.split_whitespace().take(MAX_CHARS).peekable();
-        while let Some(word) = words.next() {
+        for word in text.split_whitespace().take(MAX_CHARS) {
             let joined = out.last().map(|line| format!("{line} {word}"));
             match joined.filter(|j| self.width(j, px) <= width) {
                 Some(joined) => *out.last_mut().expect("it was joined to the last line") = joined,
@@ -147,7 +146,7 @@ mod tests {
     #[test]
     fn letters_cover_pixels_within_their_outline() {
         let mask = Font::bundled().mask("Ag|", 20.0, 2);
-        assert!(mask.fill.iter().any(|&v| v == 255));
+        assert!(mask.fill.contains(&255));
         assert!(mask.fill.iter().zip(&mask.edge).all(|(f, e)| e >= f));
         assert!(mask.edge.iter().filter(|&&v| v > 0).count() > mask.fill.iter().filter(|&&v| v > 0).count());
     }

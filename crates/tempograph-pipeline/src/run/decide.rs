@@ -129,11 +129,8 @@ pub(crate) fn decide(
     let detections = observations.split_off(others);
     timeline.run.stages = stages;
 
-    let thumbnails = timeline
-        .scenes
-        .iter()
-        .map(|scene| thumbnail(scene, &gathered.thumbnails, objects))
-        .collect::<Result<_>>()?;
+    let thumbnails =
+        timeline.scenes.iter().map(|scene| thumbnail(scene, &gathered.thumbnails, objects)).collect::<Result<_>>()?;
     Ok(Analysis { timeline, detections, graph, cuts, thumbnails })
 }
 

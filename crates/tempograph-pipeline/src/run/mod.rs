@@ -28,13 +28,13 @@ use serde_json::json;
 use tempograph_core::{Cancel, Claim, Graph, Issue, MediaTime, Observation, Result, Span, Timeline};
 use tempograph_media::MediaInfo;
 
-pub use self::{
-    decide::{Options, SceneCuts},
-    stage::{AudioStage, FrameStage, Make, SpeechStage, Stage, Stages},
-};
 use self::{
     decide::Gathered,
     pass::{Pass, PassReport, run_pass},
+};
+pub use self::{
+    decide::{Options, SceneCuts},
+    stage::{AudioStage, FrameStage, Make, SpeechStage, Stage, Stages},
 };
 use crate::cache::{Objects, StageCache, StageIdentity, Unit};
 

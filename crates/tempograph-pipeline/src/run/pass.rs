@@ -97,8 +97,7 @@ pub(crate) fn run_pass(pass: &Pass<'_>, stages: Stages) -> Result<PassReport> {
             let voice_identity = voice_recorder.identity().clone();
             let mut to_speech = None;
             if let Some(stage) = stages.speech {
-                let mut recorder =
-                    Recorder::new(pass.cache, stage.identity(pass.video, vec![voice_identity.key()]))?;
+                let mut recorder = Recorder::new(pass.cache, stage.identity(pass.video, vec![voice_identity.key()]))?;
                 if recorder.found().complete {
                     report.add(recorder, Ok(()))?;
                 } else {

@@ -55,14 +55,19 @@ mod tests {
     }
 
     fn frame(index: u64, nanos: i64) -> Frame {
-        Frame { index, time: MediaTime::from_nanos(nanos), duration: MediaTime::ZERO, key: index == 0, picture: Arc::new(Nothing) }
+        Frame {
+            index,
+            time: MediaTime::from_nanos(nanos),
+            duration: MediaTime::ZERO,
+            key: index == 0,
+            picture: Arc::new(Nothing),
+        }
     }
 
     #[test]
     fn five_a_second_of_thirty_is_every_sixth() {
         let mut sampler = Sampler::new(Sampling::Rate { fps: 5.0 }, MediaTime::ZERO);
-        let picked: Vec<u64> =
-            (0..30).filter(|&i| sampler.wants(&frame(i, i as i64 * 1_000_000_000 / 30))).collect();
+        let picked: Vec<u64> = (0..30).filter(|&i| sampler.wants(&frame(i, i as i64 * 1_000_000_000 / 30))).collect();
         assert_eq!(picked, [0, 6, 12, 18, 24]);
     }
 

@@ -89,8 +89,9 @@ impl Job<'_> {
         self.library.put_video(&id, &uri)?;
         let mut analysis = self.analyze(&info, &id, &uri, cancel)?;
         drop(lock);
+        results::draw(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
         self.measure(&mut analysis, started, cpu_before);
-        let analysis = results::write(analysis, self.path, self.out, self.settings, self.display, cancel)?;
+        let analysis = results::write(analysis, self.path, self.out)?;
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
         if self.args.json {
             let text = results::json(&analysis.timeline)?;
