@@ -68,6 +68,8 @@ pub struct ReadReport {
 
 /// Reading errors in a row after which the rest of the file is given up.
 const MAX_READ_ERRORS: u32 = 64;
+/// Errors in a row after which draining a decoder is given up.
+const MAX_DRAIN_ERRORS: u32 = 1024;
 /// Packet facts remembered while frames are inside the decoder.
 const MAX_IN_FLIGHT: usize = 256;
 
@@ -150,6 +152,7 @@ struct VideoTrack {
     pending: Option<Pending>,
     count: u64,
     resized: u64,
+    damaged: u64,
     failed: u64,
 }
 
@@ -202,6 +205,7 @@ impl<'a> Pass<'a> {
                 pending: None,
                 count: 0,
                 resized: 0,
+                damaged: 0,
                 failed: 0,
             });
         }
@@ -331,6 +335,9 @@ impl<'a> Pass<'a> {
             if track.failed > 0 {
                 self.issue(ErrorKind::Decode, format!("{} corrupt video packets were skipped", track.failed));
             }
+            if track.damaged > 0 {
+                self.issue(ErrorKind::Decode, format!("{} frames show damage from corrupt data", track.damaged));
+            }
             if track.count == 0 {
                 self.issue(ErrorKind::Decode, "no frame of the video stream could be decoded");
             }
@@ -375,12 +382,16 @@ fn pump<T>(
     // A full decoder takes the packet after its frames were received; it is never asked a third time.
     for _ in 0..2 {
         let sent = decoder(track).send(packet);
+        let mut errors = 0;
         loop {
             match decoder(track).receive(frame) {
                 Ok(()) => out(track, frame)?,
                 Err(AvError::AGAIN | AvError::EOF) => break,
                 // With frame threads an error belongs to one frame and the next may be good.
-                Err(_) if packet.is_none() => failed(track),
+                Err(_) if packet.is_none() && errors < MAX_DRAIN_ERRORS => {
+                    errors += 1;
+                    failed(track);
+                }
                 Err(_) => {
                     failed(track);
                     break;
@@ -428,6 +439,7 @@ impl VideoTrack {
         let time = self.clock.next(av::media_time(stamp, self.base), video.start.unwrap_or(info.start));
         self.resized +=
             u64::from((raw.width, raw.height) != (video.coded_size.width as i32, video.coded_size.height as i32));
+        self.damaged += u64::from(raw.decode_error_flags != 0 || raw.flags & ffmpeg::ffi::AV_FRAME_FLAG_CORRUPT != 0);
         let stamped = av::media_time(ticks, self.base).filter(|&d| d > MediaTime::ZERO);
         let picture = AvPicture::new(frame, video.orientation, video.display_size, Arc::clone(converter));
         let frame = Frame { index: self.count, time, duration: MediaTime::ZERO, key, picture: Arc::new(picture) };

@@ -199,6 +199,8 @@ fn flipped_bits_cost_few_frames() {
     let (Some(path), Some(good)) = (robust("bitflips.mp4"), robust("no_audio.mp4")) else { return };
     let (all, good) = (read(&path), read(&good));
     assert!(all.frames.len() * 10 >= good.frames.len() * 8, "{} of {}", all.frames.len(), good.frames.len());
+    assert!(good.report.issues.is_empty(), "{:?}", good.report.issues);
+    assert!(!all.report.issues.is_empty());
 }
 
 #[test]
