@@ -77,7 +77,7 @@ impl<'a> Motion<'a> {
             let state = if hole <= bridge { fit(&rows[low..high], t, options.foreshortening) } else { None };
             states.push(state.or_else(|| bridged(&rows, next, hole <= bridge, t, options.foreshortening)));
         }
-        let is = |list: &[String]| list.iter().any(|l| *l == mover.label);
+        let is = |list: &[String]| list.contains(&mover.label);
         let nature = match () {
             () if is(&options.beings) => Nature::Being,
             () if is(&options.vehicles) => Nature::Vehicle,

@@ -48,12 +48,11 @@ fn merge(above: impl Iterator<Item = bool>, length: Length, clock: &Clock) -> Ve
             last_above = i;
         }
         match burst {
-            Some(start) => {
-                if apart && !above && clock.reached(start, last_above, length) {
-                    burst = None;
-                    kept.push(last_above);
-                }
+            Some(start) if apart && !above && clock.reached(start, last_above, length) => {
+                burst = None;
+                kept.push(last_above);
             }
+            Some(_) => {}
             None if above && apart => kept.push(i),
             None if above && !kept.is_empty() => burst = Some(i),
             None => {}
