@@ -219,6 +219,44 @@ fn sound_that_mp4_takes_is_copied() {
 }
 
 #[test]
+fn other_sound_becomes_aac_in_step_with_the_picture() {
+    for name in ["speech/jfk.wav", "sound/tp_firetruck.ogg"] {
+        let Some(source) = shared(name) else { return };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("out.mp4");
+        let picture = Plain(Size::new(32, 32), 9);
+        let like = EncodeFrame::copy_of(&picture).expect("a frame");
+        let sound = AudioSource { path: source.clone(), stream: 0, until: None };
+        let options = VideoOptions::new(picture.0, 5.0);
+        let mut writer = VideoWriter::create(&path, &options, &like, Some(&sound), MediaTime::ZERO).expect("it opens");
+        for i in 0..50 {
+            let frame = EncodeFrame::copy_of(&picture).expect("a frame");
+            writer.write(frame, ms(i * 200), ms(200)).expect("it is written");
+        }
+        let written = writer.finish().expect("it is finished");
+        assert_eq!((written.audio.as_deref(), written.audio_problem), (Some("aac"), None), "{name}");
+        let (from, to) = (probe(&source).expect("it can be probed"), probe(&path).expect("it can be probed"));
+        assert!(from.duration.abs_diff(to.duration) < ms(60), "{} {}", from.duration, to.duration);
+        assert_heard_alike(&source, &path, from.start);
+    }
+}
+
+#[test]
+fn sound_that_is_not_there_does_not_stop_the_picture() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("out.mp4");
+    let picture = Plain(Size::new(32, 32), 9);
+    let like = EncodeFrame::copy_of(&picture).expect("a frame");
+    let sound = AudioSource { path: folder.path().join("none.wav"), stream: 0, until: None };
+    let options = VideoOptions::new(picture.0, 25.0);
+    let mut writer = VideoWriter::create(&path, &options, &like, Some(&sound), MediaTime::ZERO).expect("it opens");
+    writer.write(like, ms(0), ms(40)).expect("it is written");
+    let written = writer.finish().expect("it is finished");
+    assert!(written.audio.is_none() && written.audio_problem.is_some());
+    assert_eq!(read_times(&path).len(), 1);
+}
+
+#[test]
 fn a_late_start_becomes_zero() {
     copy("composite/robust/start_offset.ts", "copied");
 }
