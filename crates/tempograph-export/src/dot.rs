@@ -1,29 +1,29 @@
 //! `graph.dot`: the temporal graph for Graphviz, shapes and colours by kind.
 
-use std::{fmt::Write as _, io::Write};
+use std::io::{self, Write};
 
 use tempograph_core::{NodeKind, Result};
 
 use crate::{Export, text::one_line, write_failed};
 
 pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
-    let mut dot = String::from(
-        "digraph tempograph {\n  rankdir=LR;\n  node [fontname=\"sans-serif\", style=filled];\n  edge [fontname=\"sans-serif\", fontsize=10];\n",
-    );
-    // Writing to a string cannot fail.
+    lines(export, out).map_err(write_failed)
+}
+
+fn lines(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"digraph tempograph {\n  rankdir=LR;\n  node [fontname=\"sans-serif\", style=filled];\n  edge [fontname=\"sans-serif\", fontsize=10];\n")?;
     for node in &export.graph.nodes {
         let (shape, colour) = look(node.kind);
         let label = format!("{}\\n{} – {}", quote(&node.label), node.span.start, node.span.end);
         let id = quote(&node.id);
-        let _ = writeln!(dot, "  \"{id}\" [label=\"{label}\", shape={shape}, fillcolor=\"{colour}\"];");
+        writeln!(out, "  \"{id}\" [label=\"{label}\", shape={shape}, fillcolor=\"{colour}\"];")?;
     }
     for edge in &export.graph.edges {
         let (source, target) = (quote(&edge.source), quote(&edge.target));
         let label = format!("{}\\n{} – {}", quote(&edge.relation), edge.span.start, edge.span.end);
-        let _ = writeln!(dot, "  \"{source}\" -> \"{target}\" [label=\"{label}\"];");
+        writeln!(out, "  \"{source}\" -> \"{target}\" [label=\"{label}\"];")?;
     }
-    dot.push_str("}\n");
-    out.write_all(dot.as_bytes()).map_err(write_failed)
+    out.write_all(b"}\n")
 }
 
 fn look(kind: NodeKind) -> (&'static str, &'static str) {

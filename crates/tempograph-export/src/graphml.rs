@@ -1,6 +1,6 @@
 //! `graph.graphml`: the temporal graph for NetworkX, Gephi, yEd and Neo4j, with typed keys.
 
-use std::{fmt::Write as _, io::Write};
+use std::io::{self, Write};
 
 use tempograph_core::{NodeKind, Result};
 
@@ -19,32 +19,34 @@ const KEYS: [(&str, &str, &str, &str); 8] = [
 ];
 
 pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    xml.push_str("<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
-    // Writing to a string cannot fail.
+    lines(export, out).map_err(write_failed)
+}
+
+fn lines(export: &Export<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+    out.write_all(b"<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n")?;
     for (id, of, name, kind) in KEYS {
-        let _ = writeln!(xml, "  <key id=\"{id}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>");
+        writeln!(out, "  <key id=\"{id}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>")?;
     }
-    xml.push_str("  <graph id=\"tempograph\" edgedefault=\"directed\">\n");
+    out.write_all(b"  <graph id=\"tempograph\" edgedefault=\"directed\">\n")?;
     for node in &export.graph.nodes {
         let (start, end) = (node.span.start.as_secs_f64(), node.span.end.as_secs_f64());
-        let _ = writeln!(xml, "    <node id=\"{}\">", escape(&node.id));
-        let _ = writeln!(xml, "      <data key=\"n_kind\">{}</data>", kind_name(node.kind));
-        let _ = writeln!(xml, "      <data key=\"n_label\">{}</data>", escape(&node.label));
-        let _ = writeln!(xml, "      <data key=\"n_start\">{start}</data>\n      <data key=\"n_end\">{end}</data>");
-        xml.push_str("    </node>\n");
+        writeln!(out, "    <node id=\"{}\">", escape(&node.id))?;
+        writeln!(out, "      <data key=\"n_kind\">{}</data>", kind_name(node.kind))?;
+        writeln!(out, "      <data key=\"n_label\">{}</data>", escape(&node.label))?;
+        writeln!(out, "      <data key=\"n_start\">{start}</data>\n      <data key=\"n_end\">{end}</data>")?;
+        out.write_all(b"    </node>\n")?;
     }
     for (i, edge) in export.graph.edges.iter().enumerate() {
         let (start, end) = (edge.span.start.as_secs_f64(), edge.span.end.as_secs_f64());
         let (source, target) = (escape(&edge.source), escape(&edge.target));
-        let _ = writeln!(xml, "    <edge id=\"e{i}\" source=\"{source}\" target=\"{target}\">");
-        let _ = writeln!(xml, "      <data key=\"e_relation\">{}</data>", escape(&edge.relation));
-        let _ = writeln!(xml, "      <data key=\"e_start\">{start}</data>\n      <data key=\"e_end\">{end}</data>");
-        let _ = writeln!(xml, "      <data key=\"e_confidence\">{}</data>", edge.confidence);
-        xml.push_str("    </edge>\n");
+        writeln!(out, "    <edge id=\"e{i}\" source=\"{source}\" target=\"{target}\">")?;
+        writeln!(out, "      <data key=\"e_relation\">{}</data>", escape(&edge.relation))?;
+        writeln!(out, "      <data key=\"e_start\">{start}</data>\n      <data key=\"e_end\">{end}</data>")?;
+        writeln!(out, "      <data key=\"e_confidence\">{}</data>", edge.confidence)?;
+        out.write_all(b"    </edge>\n")?;
     }
-    xml.push_str("  </graph>\n</graphml>\n");
-    out.write_all(xml.as_bytes()).map_err(write_failed)
+    out.write_all(b"  </graph>\n</graphml>\n")
 }
 
 /// The kind as in JSON.

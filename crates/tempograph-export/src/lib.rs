@@ -17,6 +17,7 @@ mod json;
 pub mod report;
 pub mod schema;
 mod srt;
+pub mod subtitles;
 mod text;
 mod txt;
 mod vtt;

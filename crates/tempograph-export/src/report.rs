@@ -16,7 +16,13 @@ use tempograph_core::{Graph, Observation, Result, Timeline};
 
 use self::boxes::Boxes;
 pub use self::path::relative;
-use crate::{Export, json, write_failed};
+use crate::{
+    Export,
+    cues::{self, Cue},
+    json,
+    text::one_line,
+    write_failed,
+};
 
 const TEMPLATE: &str = include_str!("report/template.html");
 const STYLE: &str = include_str!("report/report.css");
@@ -55,6 +61,8 @@ struct Data<'a> {
     timeline: &'a Timeline,
     graph: &'a Graph,
     boxes: boxes::Packed,
+    /// Captions: milliseconds from the first frame, to, lines.
+    cues: Vec<(i64, i64, String)>,
     video_src: Option<&'a str>,
     annotated_src: Option<&'a str>,
 }
@@ -91,6 +99,7 @@ fn page(timeline: &Timeline, graph: &Graph, boxes: Boxes, options: &ReportOption
         timeline,
         graph,
         boxes: boxes.pack(options.max_boxes),
+        cues: cues::layout(timeline).iter().map(caption).collect(),
         video_src: options.video_src.as_deref(),
         annotated_src: options.annotated_src.as_deref(),
     };
@@ -100,13 +109,19 @@ fn page(timeline: &Timeline, graph: &Graph, boxes: Boxes, options: &ReportOption
     let script = format!("(() => {{\n'use strict';\n{}}})();", SCRIPT.concat());
     let name = timeline.video.uri.rsplit(['/', '\\']).next().unwrap_or_default();
     let parts = [
-        ("title", escape(name)),
+        ("title", escape(&one_line(name))),
         ("csp", policy(&script)),
         ("style", STYLE.to_owned()),
         ("data", data),
         ("script", script),
     ];
     Ok(fill(TEMPLATE, &parts))
+}
+
+fn caption(cue: &Cue) -> (i64, i64, String) {
+    let dash = if cue.is_dialogue() { "- " } else { "" };
+    let lines: Vec<String> = cue.lines.iter().map(|l| format!("{dash}{}", l.text)).collect();
+    (cue.start.nanos() / 1_000_000, cue.end.nanos() / 1_000_000, lines.join("\n"))
 }
 
 /// Nothing from elsewhere, and of the inline parts only these two.

@@ -1,6 +1,6 @@
 //! `transcript.srt`: SubRip subtitles. Text goes in as it is; the form has no escapes.
 
-use std::{fmt::Write as _, io::Write};
+use std::io::Write;
 
 use tempograph_core::{MediaTime, Result, Timeline};
 
@@ -23,11 +23,10 @@ pub fn srt(timeline: &Timeline) -> String {
 pub(crate) fn from_cues(cues: &[Cue]) -> String {
     let mut file = String::new();
     for (i, cue) in cues.iter().enumerate() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(file, "{}\n{} --> {}", i + 1, time(cue.start), time(cue.end));
+        file.push_str(&format!("{}\n{} --> {}\n", i + 1, time(cue.start), time(cue.end)));
         for line in &cue.lines {
             let dash = if cue.is_dialogue() { "- " } else { "" };
-            let _ = writeln!(file, "{dash}{}", line.text);
+            file.push_str(&format!("{dash}{}\n", line.text));
         }
         file.push('\n');
     }

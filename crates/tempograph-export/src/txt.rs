@@ -1,6 +1,6 @@
 //! `transcript.txt`: a line per stretch of speech, with its time from the start of the video.
 
-use std::{fmt::Write as _, io::Write};
+use std::io::Write;
 
 use tempograph_core::{Result, Timeline, timeline::AudioEventKind};
 
@@ -21,8 +21,7 @@ pub fn txt(timeline: &Timeline) -> String {
         let start = event.span.start - timeline.video.start_s;
         let speaker = event.speaker.as_deref().map(one_line).filter(|s| !s.is_empty());
         let speaker = speaker.map(|s| s + ": ").unwrap_or_default();
-        // Writing to a string cannot fail.
-        let _ = writeln!(lines, "[{start}] {speaker}{text}");
+        lines.push_str(&format!("[{start}] {speaker}{text}\n"));
     }
     lines
 }

@@ -1,6 +1,6 @@
 //! `transcript.vtt`: WebVTT subtitles; speakers as voice spans, `& < >` escaped.
 
-use std::{fmt::Write as _, io::Write};
+use std::io::Write;
 
 use tempograph_core::{MediaTime, Result, Timeline};
 
@@ -24,8 +24,7 @@ pub fn vtt(timeline: &Timeline) -> String {
 pub(crate) fn from_cues(cues: &[Cue]) -> String {
     let mut file = String::from("WEBVTT\n");
     for (i, cue) in cues.iter().enumerate() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(file, "\n{}\n{} --> {}", i + 1, time(cue.start), time(cue.end));
+        file.push_str(&format!("\n{}\n{} --> {}\n", i + 1, time(cue.start), time(cue.end)));
         let same = cue.lines.windows(2).all(|pair| pair[0].speaker == pair[1].speaker);
         for (row, line) in cue.lines.iter().enumerate() {
             let voice = line.speaker.as_deref().map(|s| escape(&one_line(s))).filter(|s| !s.is_empty());
@@ -33,7 +32,7 @@ pub(crate) fn from_cues(cues: &[Cue]) -> String {
             let open = voice.as_deref().filter(|_| !same || row == 0);
             let close = voice.is_some() && (!same || last);
             if let Some(voice) = open {
-                let _ = write!(file, "<v {voice}>");
+                file.push_str(&format!("<v {voice}>"));
             }
             if cue.is_dialogue() && voice.is_none() {
                 file.push_str("- ");

@@ -1,4 +1,5 @@
 //! What the reader yields against the `ffmpeg` command, where that is installed.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, outside test functions")]
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,5 @@
 //! Files that are damaged, odd or not media at all.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests, outside test functions")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! Every case of `qwen-vl-utils` 0.0.14, computed by running its own functions.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, outside test functions")]
 
 use serde_json::Value;
 use tempograph_core::Size;

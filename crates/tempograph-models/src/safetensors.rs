@@ -88,7 +88,9 @@ mod tests {
         [&(head.len() as u64).to_le_bytes(), head.as_bytes(), data].concat()
     }
 
-    fn read(bytes: Vec<u8>) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+    type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+
+    fn read(bytes: Vec<u8>) -> Result<Tensors> {
         let mut out = Vec::new();
         each(&mut Cursor::new(bytes), &mut |name, dims, values| {
             out.push((name.to_owned(), dims.to_vec(), values));

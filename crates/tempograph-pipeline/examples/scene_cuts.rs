@@ -2,6 +2,7 @@
 //!
 //! `scene_cuts FILE [--scores] [DETECTOR…]`: with names, only these are measured and decided; with
 //! `--scores`, a line for each frame precedes the cuts.
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::{collections::BTreeMap, error::Error, path::Path};
 

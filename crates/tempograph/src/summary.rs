@@ -1,24 +1,32 @@
 //! The few lines that a person reads after an analysis.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    path::Path,
+};
 
 use tempograph_core::{Timeline, timeline::AudioEventKind};
 
 /// A readable summary of `timeline`, whose files are in `out`.
 pub(crate) fn text(timeline: &Timeline, out: &Path) -> String {
     let mut s = String::new();
+    fill(&mut s, timeline, out).expect("writing into a string does not fail");
+    s
+}
+
+fn fill(s: &mut String, timeline: &Timeline, out: &Path) -> fmt::Result {
     let v = &timeline.video;
-    // Writing into a String cannot fail.
-    let _ = write!(s, "\n{}\n", v.uri);
-    let _ = write!(s, "  {}", clock(v.duration_s.as_secs_f64()));
+    write!(s, "\n{}\n", v.uri)?;
+    write!(s, "  {}", clock(v.duration_s.as_secs_f64()))?;
     if v.video_codec.is_some() {
-        let _ = write!(s, " · {}x{} · {:.2} fps", v.width, v.height, v.fps);
+        write!(s, " · {}x{} · {:.2} fps", v.width, v.height, v.fps)?;
     }
-    let _ = writeln!(s, " · {}", if v.audio.is_some() { "with sound" } else { "no sound" });
+    writeln!(s, " · {}", if v.audio.is_some() { "with sound" } else { "no sound" })?;
     if !timeline.summary.text.is_empty() {
-        let _ = writeln!(s, "  {}", timeline.summary.text);
+        writeln!(s, "  {}", timeline.summary.text)?;
     }
-    let _ = writeln!(s, "  scenes    {}", timeline.scenes.len());
+    writeln!(s, "  scenes    {}", timeline.scenes.len())?;
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for e in &timeline.entities {
         *kinds.entry(&e.kind).or_default() += 1;
@@ -26,33 +34,33 @@ pub(crate) fn text(timeline: &Timeline, out: &Path) -> String {
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|&(kind, n)| (std::cmp::Reverse(n), kind));
     let list: Vec<_> = kinds.iter().take(8).map(|(kind, n)| format!("{n} {kind}")).collect();
-    let _ = writeln!(s, "  entities  {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") });
-    let _ = writeln!(s, "  events    {} seen, {} heard", timeline.visual_events.len(), timeline.audio_events.len());
+    writeln!(s, "  entities  {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") })?;
+    writeln!(s, "  events    {} seen, {} heard", timeline.visual_events.len(), timeline.audio_events.len())?;
     for e in timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech).take(4) {
         if let Some(text) = &e.text {
             let mut text = text.clone();
             if text.chars().count() > 90 {
                 text = text.chars().take(87).collect::<String>() + "…";
             }
-            let _ = writeln!(s, "  {} “{text}”", clock(e.span.start.as_secs_f64()));
+            writeln!(s, "  {} “{text}”", clock(e.span.start.as_secs_f64()))?;
         }
     }
     let run = &timeline.run;
-    let _ = writeln!(
+    writeln!(
         s,
         "  took      {:.1} s ({:.2} s for each second of video), {} MB at most",
         run.wall_s,
         run.real_time_factor,
         run.peak_rss_bytes >> 20
-    );
+    )?;
     for issue in &timeline.issues {
-        let _ = writeln!(s, "  issue[{}] {}: {}", issue.code, issue.stage, issue.message);
+        writeln!(s, "  issue[{}] {}: {}", issue.code, issue.stage, issue.message)?;
         if let Some(hint) = &issue.hint {
-            let _ = writeln!(s, "    hint: {hint}");
+            writeln!(s, "    hint: {hint}")?;
         }
     }
-    let _ = write!(s, "\n  report: {}", out.join("report.html").display());
-    s
+    write!(s, "\n  report: {}", out.join("report.html").display())?;
+    Ok(())
 }
 
 fn clock(seconds: f64) -> String {

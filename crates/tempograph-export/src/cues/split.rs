@@ -34,7 +34,7 @@ fn pause_likeness(text: &str) -> f64 {
     match text.chars().next_back() {
         Some('.' | '?' | '!' | '…' | '。' | '？' | '！' | '।') => 1.0,
         Some(';' | ':' | '；' | '：') => 0.8,
-        Some(',' | '、' | '，' | '–' | '—' | '،') => 0.6,
+        Some(',' | '、' | '，' | '–' | '—' | '،') => 0.7,
         _ => 0.0,
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn cues(words: &[Piece], speaker: Option<&str>) -> Vec<Cue> {
     cues
 }
 
-/// What a cue of `words[start..end]` costs: less is better, 10 is one bad cut.
+/// What a cue of `words[start..end]` costs: less is better, 16 is one bad cut.
 fn cost(words: &[Piece], start: usize, end: usize, width: usize) -> f64 {
     let seconds = (words[end - 1].end - words[start].start).as_secs_f64();
     let mut cost = 6.0;
@@ -166,14 +166,18 @@ fn cost(words: &[Piece], start: usize, end: usize, width: usize) -> f64 {
     if end < words.len() {
         let pause = (words[end].start - words[end - 1].end).as_secs_f64();
         let kindness = words[end - 1].pause_likeness.max((pause / 0.8).clamp(0.0, 1.0));
-        cost += 10.0 * (1.0 - kindness);
+        cost += 16.0 * (1.0 - kindness);
+        // A word or two that a better place is just ahead of should not be cut off from it.
+        if kindness < 0.5 && words[end..].iter().take(2).any(|w| w.pause_likeness > 0.5) {
+            cost += 4.0;
+        }
     }
     // Silence inside a cue shows words that are not being said.
     for pair in words[start..end].windows(2) {
         let pause = (pair[1].start - pair[0].end).as_secs_f64();
         cost += ((pause - 0.6) * 6.0).clamp(0.0, 25.0);
         // A sentence that ends inside a cue is better ended by it.
-        cost += if pair[0].pause_likeness >= 1.0 { 2.5 } else { 0.0 };
+        cost += if pair[0].pause_likeness >= 1.0 { 7.0 } else { 0.0 };
     }
     cost
 }

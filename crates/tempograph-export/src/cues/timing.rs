@@ -29,11 +29,11 @@ pub(super) fn settle(cues: Vec<Cue>, gap: MediaTime) -> Vec<Cue> {
         };
         // The one before ends when its words do, or in time for this one.
         let room = cue.start - gap - last.start;
-        if room < SHORTEST {
-            if let Some(joined) = join(last, &cue) {
-                *last = joined;
-                continue;
-            }
+        if room < SHORTEST
+            && let Some(joined) = join(last, &cue)
+        {
+            *last = joined;
+            continue;
         }
         finish(last, Some(cue.start - gap));
         let earliest = last.end + gap;

@@ -117,7 +117,12 @@ impl Whisper {
             return Err(Error::new(ErrorKind::ModelInvalid, "the decoder gave no scores"));
         };
         past.extend(outputs, new)?;
-        Ok(Step { logits: logits.into_f32()?, scores })
+        let logits = logits.into_f32()?;
+        if logits.len() != beams * new * self.settings.vocabulary {
+            let message = format!("the decoder gave {} scores for {beams} beams", logits.len());
+            return Err(Error::new(ErrorKind::ModelInvalid, message));
+        }
+        Ok(Step { logits, scores })
     }
 
     /// An empty past for one beam.

@@ -159,3 +159,54 @@ fn byte_letters() -> HashMap<char, u8> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKS: [&str; 6] = ["endoftext", "startoftranscript", "en", "transcribe", "nospeech", "notimestamps"];
+
+    fn tokens() -> Vec<String> {
+        let words = ["a", "\u{120}b", "\u{c3}", "\u{a9}"].map(str::to_owned);
+        words.into_iter().chain(MARKS.map(|m| format!("<|{m}|>"))).collect()
+    }
+
+    #[test]
+    fn every_form_gives_the_same_tokens() {
+        let tokens = tokens();
+        let pairs = |range: std::ops::Range<usize>| {
+            range.map(|i| (tokens[i].clone(), i.into())).collect::<serde_json::Map<String, serde_json::Value>>()
+        };
+        let added: Vec<_> = (4..10).map(|i| serde_json::json!({"id": i, "content": tokens[i]})).collect();
+        let forms = [
+            tokens.join("\n").into_bytes(),
+            (tokens.join("\n") + "\n").into_bytes(),
+            serde_json::to_vec(&tokens).unwrap(),
+            serde_json::to_vec(&pairs(0..10)).unwrap(),
+            serde_json::to_vec(&serde_json::json!({"model": {"vocab": pairs(0..4)}, "added_tokens": added})).unwrap(),
+        ];
+        for form in forms {
+            let vocabulary = Vocabulary::parse(&form).unwrap();
+            assert_eq!(vocabulary.tokens()[..10], tokens[..]);
+            assert_eq!(vocabulary.len(), 10 + 1501);
+            assert_eq!(vocabulary.marks().first_timestamp, 10);
+            assert_eq!(vocabulary.tokens().last().unwrap(), "<|30.00|>");
+            assert_eq!(vocabulary.languages(), [(6, "en".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn bytes_join_into_characters_and_marks_are_silent() {
+        let vocabulary = Vocabulary::parse(&serde_json::to_vec(&tokens()).unwrap()).unwrap();
+        assert_eq!(vocabulary.text(&[0, 1, 2, 3, 4, 11]), "a b\u{e9}");
+        assert_eq!(vocabulary.text(&[2, 99_999]), "\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_no_vocabulary_is_refused() {
+        let huge = br#"{"a": 4000000000}"#;
+        for bytes in [&b"a\nb"[..], b"", b"3", b"[1]", b"{}", huge, &[0xff, 0xfe]] {
+            assert_eq!(Vocabulary::parse(bytes).unwrap_err().kind(), ErrorKind::ModelInvalid);
+        }
+    }
+}

@@ -24,6 +24,8 @@ pub struct EntityOptions {
     pub max_gap: MediaTime,
     /// Time at each end of a track that its speed there is estimated from.
     pub speed_window: MediaTime,
+    /// Boxes that a track needs within that time: fewer say nothing of where it was heading.
+    pub min_boxes: usize,
     /// Largest distance between where the earlier track was heading and where the later starts.
     pub max_error: f64,
     /// What that distance may grow by for each second of interruption.
@@ -39,6 +41,7 @@ impl Default for EntityOptions {
         Self {
             max_gap: MediaTime::from_millis(2000),
             speed_window: MediaTime::from_millis(800),
+            min_boxes: 3,
             max_error: 0.35,
             max_error_per_s: 0.25,
             max_size_ratio: 1.3,
@@ -208,6 +211,7 @@ struct End {
     /// Pixels a second.
     speed: [f64; 2],
     diagonal: f64,
+    boxes: usize,
 }
 
 impl End {
@@ -229,7 +233,7 @@ impl End {
         let (x, vx) = axis(|s| s.bbox.center().0);
         let (y, vy) = axis(|s| s.bbox.center().1);
         let diagonal = near.iter().map(|s| f64::from(s.bbox.width().hypot(s.bbox.height()))).sum::<f64>() / n;
-        Self { time: edge.time.as_secs_f64(), at: [x, y], speed: [vx, vy], diagonal }
+        Self { time: edge.time.as_secs_f64(), at: [x, y], speed: [vx, vy], diagonal, boxes: near.len() }
     }
 }
 
@@ -237,7 +241,7 @@ impl End {
 fn error(earlier: &End, later: &End, options: &EntityOptions) -> Option<f64> {
     let unit = (earlier.diagonal + later.diagonal) / 2.0;
     let ratio = earlier.diagonal.max(later.diagonal) / earlier.diagonal.min(later.diagonal).max(f64::MIN_POSITIVE);
-    if unit <= 0.0 || ratio > options.max_size_ratio {
+    if earlier.boxes.min(later.boxes) < options.min_boxes || unit <= 0.0 || ratio > options.max_size_ratio {
         return None;
     }
     let gap = later.time - earlier.time;
@@ -311,7 +315,8 @@ mod tests {
         for s in &mut large.spots {
             s.bbox = BoxXyxy::new(s.bbox.x1 - 10.0, s.bbox.y1 - 20.0, s.bbox.x2 + 10.0, s.bbox.y2 + 20.0);
         }
-        for second in [elsewhere, late, meanwhile, car, cut, large] {
+        let brief = path(2, 4000, 4100, 130.0, 30.0);
+        for second in [brief, elsewhere, late, meanwhile, car, cut, large] {
             assert_eq!(entities(&[first.clone(), second.clone()]).len(), 2, "{second:?}");
         }
     }

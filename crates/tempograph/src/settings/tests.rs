@@ -52,6 +52,8 @@ fn every_default_is_valid() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}") {
-        let _ = from_toml(&text, "x");
+        if let Err(error) = from_toml(&text, "x") {
+            prop_assert_eq!(error.kind(), ErrorKind::Config);
+        }
     }
 }

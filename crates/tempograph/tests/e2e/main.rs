@@ -1,4 +1,10 @@
 //! End to end: the real binary on real files.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside test functions"
+)]
 
 mod analyze;
 mod cli;

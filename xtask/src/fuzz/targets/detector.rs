@@ -70,7 +70,7 @@ impl Anything {
             if shape.iter().product::<usize>() > 1 << 20 {
                 shape.truncate(1);
             }
-            let known = choices.byte() % 2 == 0;
+            let known = choices.byte().is_multiple_of(2);
             let name = choices.pick(&NAMES).to_owned();
             declared.push(TensorInfo { name, shape: shape.iter().map(|d| known.then_some(*d)).collect() });
             outputs.push(tensor(&mut choices, shape));
@@ -82,7 +82,7 @@ impl Anything {
 /// A tensor that repeats what is left of the choices.
 fn tensor(choices: &mut Choices<'_>, shape: Vec<usize>) -> Tensor {
     let n = shape.iter().product();
-    let floats = choices.byte() % 8 != 0;
+    let floats = !choices.byte().is_multiple_of(8);
     let mut words = choices.0.chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]).cycle();
     let mut next = || words.next().unwrap_or_default();
     let data: TensorData = match floats {

@@ -29,6 +29,7 @@ function clock(t, digits = 0) {
 const length = (s) => (s < 10 ? s.toFixed(1) + ' s' : s < 100 ? Math.round(s) + ' s' : clock(s));
 const bytes = (n) => (n >= 1e9 ? (n / 1e9).toFixed(2) + ' GB' : n >= 1e6 ? (n / 1e6).toFixed(1) + ' MB' : Math.round(n / 1e3) + ' kB');
 const percent = (x) => Math.round(x * 100) + ' %';
+const css = (x) => Math.round(x * 100) + '%';
 const range = (x) => clock(x.start_s - START, 1) + ' – ' + clock(x.end_s - START, 1);
 const words = (s) => String(s).replaceAll('_', ' ');
 const capital = (s) => s.charAt(0).toUpperCase() + s.slice(1);
@@ -66,6 +67,9 @@ function setFocus(id) {
   focusEntity = focusEntity === id ? null : id;
   for (const fn of focusListeners) fn();
 }
+
+// `code` between backticks, as error texts have it.
+const coded = (text) => text.split('`').map((part, i) => (i % 2 ? el('code', null, part) : part));
 
 // One tooltip for the page, near the pointer or the focused element.
 const tip = $('tip');

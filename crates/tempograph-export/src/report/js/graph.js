@@ -14,37 +14,45 @@ function graphPart() {
   const shown = edges.filter((e) => at.has(e.source) && at.has(e.target) && e.source !== e.target);
   return { nodes, links: shown.slice(0, GRAPH_EDGES).map((e) => ({ e, a: at.get(e.source), b: at.get(e.target) })), left: wanted.length - nodes.length, edgesLeft: Math.max(0, shown.length - GRAPH_EDGES) };
 }
-// Springs and repulsion (Fruchterman and Reingold 1991) from fixed places: the same graph looks the same.
+// From left to right is time, from top to bottom what is heard, seen and shown; within that,
+// springs and repulsion (Fruchterman and Reingold 1991) from fixed places, so that the same graph
+// always looks the same.
+const heardIds = new Set(T.audio_events.map((e) => e.id));
+const band = (n) => ({ speaker: 0.1, entity: 0.66, scene: 0.92 })[n.kind] || (heardIds.has(n.id) ? 0.24 : 0.43);
 function settle({ nodes, links }, w, h) {
-  const k = Math.sqrt((w * h) / Math.max(nodes.length, 1)) * 0.62;
-  const p = nodes.map((n, i) => { const r = Math.sqrt((i + 0.5) / nodes.length), a = i * 2.39996; return { x: w / 2 + r * Math.cos(a) * w * 0.42, y: h / 2 + r * Math.sin(a) * h * 0.42, dx: 0, dy: 0 }; });
+  const edge = 46, k = Math.sqrt((w * h) / Math.max(nodes.length, 1)) * 0.55;
+  const x0 = (n) => edge + (w - 2 * edge) * Math.max(0, Math.min(1, ((n.start_s + n.end_s) / 2 - START) / DUR));
+  const p = nodes.map((n, i) => ({ x: x0(n) + ((i * 7) % 13) - 6, y: band(n) * h + ((i * 11) % 17) - 8, tx: x0(n), ty: band(n) * h, dx: 0, dy: 0 }));
   const pairs = [...new Map(links.map((l) => [Math.min(l.a, l.b) + ' ' + Math.max(l.a, l.b), l])).values()];
-  const rounds = 260;
+  const rounds = 240;
   for (let step = 0; step < rounds; step++) {
-    const heat = (1 - step / rounds) ** 1.5 * Math.min(w, h) * 0.08 + 0.2;
-    for (const q of p) { q.dx = (w / 2 - q.x) * 0.03 * (h > w ? 1.6 : 1); q.dy = (h / 2 - q.y) * 0.03 * (w > h ? w / h : 1); }
+    const heat = (1 - step / rounds) * 14 + 0.3;
+    for (const q of p) { q.dx = (q.tx - q.x) * 0.5; q.dy = (q.ty - q.y) * 0.35; }
     for (let i = 0; i < p.length; i++) for (let j = i + 1; j < p.length; j++) {
-      const x = p[i].x - p[j].x, y = p[i].y - p[j].y, d2 = Math.max(x * x + y * y, 1), f = (k * k) / d2;
+      const x = p[i].x - p[j].x || (i - j) * 0.01, y = p[i].y - p[j].y || (j - i) * 0.01, d = Math.hypot(x, y);
+      if (d > 3 * k) continue;
+      // Labels are wide: what stands side by side needs more room than what stands above.
+      const crowd = Math.abs(y) < 36 && Math.abs(x) < 84 ? 2.2 : 1, f = (crowd * k * k * 0.5) / (d * d);
       p[i].dx += x * f; p[i].dy += y * f; p[j].dx -= x * f; p[j].dy -= y * f;
     }
     for (const { a, b } of pairs) {
-      const x = p[a].x - p[b].x, y = p[a].y - p[b].y, f = Math.hypot(x, y) / k / 1.4;
+      const x = p[a].x - p[b].x, y = p[a].y - p[b].y, f = Math.min(Math.hypot(x, y) / k, 3) * 0.08;
       p[a].dx -= x * f; p[a].dy -= y * f; p[b].dx += x * f; p[b].dy += y * f;
     }
     for (const q of p) {
       const d = Math.max(Math.hypot(q.dx, q.dy), 1e-6), m = Math.min(d, heat);
-      q.x = Math.max(34, Math.min(w - 34, q.x + (q.dx / d) * m));
-      q.y = Math.max(24, Math.min(h - 30, q.y + (q.dy / d) * m));
+      q.x = Math.max(edge, Math.min(w - edge, q.x + (q.dx / d) * m));
+      q.y = Math.max(24, Math.min(h - 34, q.y + (q.dy / d) * m));
     }
   }
   return p;
 }
 let graphNodes = [], graphLinks = [];
 function drawGraph() {
-  const box = $('graph-view'), w = Math.max(300, box.clientWidth), part = graphPart();
-  const h = Math.round(Math.max(260, Math.min(w < 600 ? 420 : 520, 120 + part.nodes.length * 22)));
+  const box = $('graph-view'), part = graphPart(), w = Math.max(box.clientWidth, 300, Math.min(900, part.nodes.length * 26));
+  const h = Math.round(Math.max(260, Math.min(560, 150 + part.nodes.length * 14)));
   const p = settle(part, w, h);
-  const svg = el('svg', { viewBox: '0 0 ' + w + ' ' + h, role: 'img', 'aria-label': part.nodes.length + ' nodes and ' + part.links.length + ' relations' });
+  const svg = el('svg', { viewBox: '0 0 ' + w + ' ' + h, width: w, height: h, role: 'img', 'aria-label': part.nodes.length + ' nodes and ' + part.links.length + ' relations' });
   const twin = new Map();
   graphLinks = part.links.map((l) => {
     const key = Math.min(l.a, l.b) + ' ' + Math.max(l.a, l.b), nth = twin.get(key) || 0;
@@ -88,7 +96,7 @@ function drawGraph() {
   place();
   svg.append(...graphLinks.map((l) => l.path), ...graphNodes.map((n) => n.g));
   box.replaceChildren(svg);
-  $('graph-note').textContent = (graphState.now ? 'Bright is what holds at the playhead. ' : '') + (part.left ? 'The ' + part.nodes.length + ' best connected of ' + (part.nodes.length + part.left) + ' nodes are drawn. ' : '') + (part.edgesLeft ? part.edgesLeft + ' relations are left out.' : '');
+  $('graph-note').textContent = 'From left to right is time. ' + (graphState.now ? 'Bright is what holds at the playhead. ' : '') + (part.left ? 'The ' + part.nodes.length + ' best connected of ' + (part.nodes.length + part.left) + ' nodes are drawn. ' : '') + (part.edgesLeft ? part.edgesLeft + ' relations are left out.' : '');
   lightGraph(player.t);
 }
 const nodeNames = new Map(D.graph.nodes.map((n) => [n.id, n.label]));

@@ -4,7 +4,7 @@ const ROWS = 8, MOST = 4000;
 const STEPS = [0.04, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
 let zoomed = 1, laneItems = [];
 
-const confidence = (x) => el('span', { class: 'sure', '--sure': percent(x) }, percent(x));
+const confidence = (x) => el('span', { class: 'sure', '--sure': css(x) }, percent(x));
 const line = (name, value) => (value || value === 0 ? el('div', { class: 'row' }, el('span', { class: 'dim' }, name), el('span', null, String(value))) : null);
 function details(title, x, ...more) {
   return [el('strong', null, title), el('div', { class: 'dim num' }, range(x) + '  ·  ' + length(x.end_s - x.start_s)), ...more].filter(Boolean);
@@ -19,9 +19,9 @@ function laneList() {
   const people = T.entities.map((e, i) => {
     const tracks = T.tracks.filter((t) => trackEntity.get(t.id) === e.id);
     const spans = tracks.length ? tracks : [{ start_s: e.first_seen_s, end_s: e.last_seen_s }];
-    return spans.map((t, k) => ({ x: t, row: i, hue: hue(i), entity: e.id, label: k ? '' : entityName(e.id), tip: () => details(entityName(e.id), t, e.description ? quote(e.description) : null, t.id ? line('track', t.id + ' · ' + t.frames + ' frames') : null, line('voice', e.speakers.join(', ')), t.score ? confidence(t.score) : null) }));
+    return spans.map((t, k) => ({ x: t, hue: hue(i), entity: e.id, label: k ? '' : entityName(e.id), tip: () => details(entityName(e.id), t, e.description ? quote(e.description) : null, t.id ? line('track', t.id + ' · ' + t.frames + ' frames') : null, line('voice', e.speakers.join(', ')), t.score ? confidence(t.score) : null) }));
   }).flat();
-  add('entities', 'Entities', people, { rows: T.entities.length });
+  add('entities', 'Entities', people, { count: T.entities.length });
   const loose = T.tracks.filter((t) => !trackEntity.has(t.id));
   add('tracks', 'Tracks', loose.map((t) => ({ x: t, hue: trackHue(t.id), label: words(t.label) + ' ' + t.id, tip: () => details(capital(words(t.label)) + ', track ' + t.id, t, line('frames', t.frames), confidence(t.score)) })));
   add('visual', 'Seen', T.visual_events.map((v) => ({ x: v, id: v.id, label: capital(words(v.type)), tip: () => details(capital(words(v.type)) + ' ' + v.id, v, quote(v.description), line('who', v.entities.map(entityName).join(', ')), line('says', v.origin), confidence(v.confidence)) })));
@@ -40,31 +40,41 @@ function laneList() {
   return list;
 }
 
-// The fewest rows in which no two items overlap; short ones are as wide as they are drawn.
+// The fewest rows in which nothing overlaps; what belongs to one entity stays in one row, and
+// short ones are as wide as they are drawn.
 function pack(items) {
+  const groups = new Map();
+  items.forEach((item, i) => {
+    const key = item.entity || i, g = groups.get(key) || { start_s: Infinity, end_s: 0, items: [] };
+    g.start_s = Math.min(g.start_s, item.x.start_s);
+    g.end_s = Math.max(g.end_s, item.x.end_s, item.x.start_s + DUR / 160);
+    g.items.push(item);
+    groups.set(key, g);
+  });
   const ends = [];
-  for (const item of [...items].sort((a, b) => byStart(a.x, b.x))) {
-    let row = ends.findIndex((end) => end <= item.x.start_s + 1e-6);
+  for (const g of [...groups.values()].sort(byStart)) {
+    let row = ends.findIndex((end) => end <= g.start_s + 1e-6);
     if (row < 0) row = ends.length;
-    ends[row] = Math.max(item.x.end_s, item.x.start_s + DUR / 160);
-    item.row = row;
+    ends[row] = g.end_s;
+    for (const item of g.items) item.row = row;
   }
   return ends.length;
 }
 
 function lane(spec) {
   const items = spec.items.slice(0, MOST).sort((a, b) => byStart(a.x, b.x));
-  const rows = spec.rows || pack(items);
-  const track = el('div', { class: 'track', role: 'group', 'aria-label': spec.name + ', ' + spec.items.length });
+  const rows = pack(items);
+  const track = el('div', { class: 'track', role: 'group', 'aria-label': spec.name + ', ' + (spec.count || spec.items.length) });
   const more = rows > ROWS ? el('button', { class: 'more', 'aria-expanded': 'false' }, 'all ' + rows) : null;
-  const node = el('div', { class: 'lane ' + spec.key + (spec.tall ? ' tall' : '') + (spec.thin ? ' thin' : '') }, el('div', { class: 'name' }, el('span', null, spec.name), el('small', null, String(spec.rows || spec.items.length)), more), track);
+  const node = el('div', { class: 'lane lane-' + spec.key + (spec.tall ? ' tall' : '') + (spec.thin ? ' thin' : '') }, el('div', { class: 'name' }, el('span', null, spec.name), el('small', null, String(spec.count || spec.items.length)), more), track);
   const show = (count) => {
     track.style.setProperty('--rows', count);
     for (const item of items) item.node.hidden = item.row >= count;
   };
   items.forEach((item, i) => {
     const a = (item.x.start_s - START) / DUR, b = (item.x.end_s - START) / DUR;
-    item.node = el('button', { class: 'item', tabindex: i ? -1 : 0, '--a': a, '--w': Math.max(0, Math.min(1, b) - a), '--row': item.row, '--h': item.hue, 'aria-label': spec.name + ': ' + (item.label || entityName(item.entity || '')) + ', ' + range(item.x) });
+    item.share = Math.max(0, Math.min(1, b) - a);
+    item.node = el('button', { class: 'item', tabindex: i ? -1 : 0, '--a': a, '--w': item.share, '--row': item.row, '--h': item.hue, 'aria-label': spec.name + ': ' + (item.label || entityName(item.entity || '')) + ', ' + range(item.x) });
     if (item.hue !== null && item.hue !== undefined) item.node.classList.add('hued');
     if (item.thumb) {
       const picture = el('img', { src: item.thumb, alt: '', loading: 'lazy', draggable: 'false' });
@@ -119,6 +129,8 @@ function zoomTo(z, at = player.t) {
   const keep = before < labelWidth() || before > lanes.clientWidth ? labelWidth() + viewWidth() / 2 : before;
   lanes.scrollLeft = xOf(at) - keep;
   $('zoom').value = mostZoom() > 1 ? Math.log(zoomed) / Math.log(mostZoom()) : 0;
+  const perShare = viewWidth() * zoomed;
+  for (const o of laneItems) { const slim = o.share * perShare < 26; if (slim !== o.slim) { o.slim = slim; o.node.classList.toggle('slim', slim); } }
   ticks();
   placePlayhead(player.t);
 }
@@ -127,6 +139,8 @@ function ticks() {
   const from = Math.max(0, Math.floor(((lanes.scrollLeft / perSecond) - step) / step)), to = Math.min(Math.floor(DUR / step + 1e-9), Math.ceil((lanes.scrollLeft + lanes.clientWidth) / perSecond / step));
   const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0, list = [];
   for (let k = from; k <= to; k++) {
+    // The lane names stand there.
+    if (xOf(k * step) - lanes.scrollLeft < labelWidth() - 1) continue;
     const mark = el('span', { class: 'tick' }, clock(k * step, digits));
     mark.style.left = xOf(k * step) + 'px';
     if ((DUR - k * step) * perSecond < 40 && k) mark.classList.add('last');

@@ -1,4 +1,6 @@
 // Starts the parts in the order they lean on each other.
+const asked = Number(new URLSearchParams(location.hash.slice(1)).get('t'));
+player.t = Math.min(Math.max(asked, 0) || 0, DUR);
 startOverlay();
 startTranscript();
 startLanes();
@@ -6,5 +8,4 @@ startPanels();
 startGraph();
 startKeys();
 startPlayer();
-const asked = Number(new URLSearchParams(location.hash.slice(1)).get('t'));
-tick(asked > 0 ? asked : 0);
+tick(player.t);

@@ -10,7 +10,7 @@ const frames = D.boxes.frames.map((f) => {
 const steps = frames.slice(1).map((f, i) => f.t - frames[i].t).filter((d) => d > 0).sort((a, b) => a - b);
 // A frame speaks for the time to the next one; after a gap in the analysis it falls silent.
 const HOLD = Math.min(2, Math.max(0.1, (steps[steps.length >> 1] || 0.5) * 1.6));
-let boxesOn = true, captionsOn = true, hits = [];
+let boxesOn = true, captionsOn = true;
 
 function boxesAt(t) {
   const i = lastAt(frames, t + 1e-3, (f) => f.t);
@@ -29,7 +29,6 @@ function draw(t) {
   const ratio = Math.min(devicePixelRatio || 1, 2), w = Math.round(box.width * ratio), h = Math.round(box.height * ratio);
   if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
   pen.clearRect(0, 0, w, h);
-  hits = [];
   if (!boxesOn || !V.width) return;
   // Full screen letterboxes the picture; boxes follow it.
   const scale = Math.min(w / V.width, h / V.height), dx = (w - V.width * scale) / 2, dy = (h - V.height * scale) / 2;
@@ -48,9 +47,10 @@ function draw(t) {
     pen.roundRect(x, y, bw, bh, Math.min(5 * ratio, bw / 4, bh / 4));
     pen.fill();
     pen.stroke();
-    hits.push({ entity, x: x / ratio, y: y / ratio, w: bw / ratio, h: bh / ratio });
     if (dim) continue;
-    const text = words(b.label) + (b.track ? ' ' + b.track : '') + (bw > 90 * ratio ? '  ' + b.score + ' %' : '');
+    const name = words(b.label) + (b.track ? ' ' + b.track : '');
+    // In a small picture a number says enough.
+    const text = bw > 90 * ratio ? name + '  ' + b.score + ' %' : b.track && pen.measureText(name).width > bw * 2.4 ? String(b.track) : name;
     const tw = pen.measureText(text).width + size, th = size * 1.55;
     const lx = Math.max(0, Math.min(x, w - tw)), ly = y - th - 2 * ratio < 0 ? y + 2 * ratio : y - th - 2 * ratio;
     pen.fillStyle = colour + ')';
@@ -74,28 +74,13 @@ function showCaptions(on) {
   caption(player.t);
 }
 function caption(t) {
-  const e = captionsOn ? speech[lastAt(speech, t + START, (s) => s.start_s)] : undefined;
-  const said = e && t + START < e.end_s + 0.4 ? nearText(e, t + START) : '';
+  const cue = captionsOn ? D.cues[lastAt(D.cues, t * 1000 + 1, (c) => c[0])] : undefined;
+  const said = cue && t * 1000 < cue[1] ? cue[2] : '';
   if ($('caption').textContent !== said) $('caption').textContent = said;
-}
-// Of a long turn, the part being said: about two lines, whole words.
-function nearText(e, now) {
-  if (!e.words || e.text.length < 90) return e.text;
-  let line = [], start = 0;
-  for (const w of e.words) {
-    if (line.length && (start + w.text.length > 84 || (start > 40 && /[.?!…]$/.test(line[line.length - 1])))) {
-      if (now < w.start_s) return line.join(' ');
-      line = [];
-      start = 0;
-    }
-    line.push(w.text);
-    start += w.text.length + 1;
-  }
-  return line.join(' ');
 }
 function startOverlay() {
   $('boxes').hidden = !frames.length || !V.width;
-  $('captions').hidden = !speech.length;
+  $('captions').hidden = !D.cues.length;
   $('boxes').addEventListener('click', () => showBoxes(!boxesOn));
   $('captions').addEventListener('click', () => showCaptions(!captionsOn));
   focusListeners.push(() => draw(player.t));

@@ -15,7 +15,7 @@ function moments() {
   const read = T.texts.map((m) => ({ x: m, kind: 'texts', name: 'Text', text: m.text, sure: m.confidence, who: [] }));
   const list = [...seen, ...heard, ...felt, ...read].sort((a, b) => byStart(a.x, b.x)).slice(0, 3000);
   for (const m of list) {
-    const button = el('button', { class: 'moment ' + m.kind, onclick: () => seek(m.x.start_s - START + 0.001) },
+    const button = el('button', { class: 'moment lane-' + m.kind, onclick: () => seek(m.x.start_s - START + 0.001) },
       el('span', { class: 'stamp' }, clock(m.x.start_s - START)), el('span', { class: 'what' }, el('b', null, m.name), m.text ? el('span', { class: 'dim' }, m.text) : null), confidence(m.sure));
     const node = el('li', null, button);
     momentNodes.push({ node, x: m.x });
@@ -39,7 +39,7 @@ function entities() {
     const strip = el('span', { class: 'strip', 'aria-hidden': 'true' }, spans.map((s) => el('i', { '--a': (s.start_s - START) / DUR, '--w': (s.end_s - s.start_s) / DUR })));
     const acts = T.visual_events.filter((v) => v.entities.includes(e.id)).length;
     const notes = [range({ start_s: e.first_seen_s, end_s: e.last_seen_s }), acts ? acts + (acts === 1 ? ' event' : ' events') : null, e.speakers.length ? 'speaks as ' + e.speakers.join(', ') : null];
-    const button = el('button', { class: 'entity', 'aria-pressed': 'false', '--h': hue(i), onclick: () => { setFocus(e.id); if (focusEntity) seek(e.first_seen_s - START + 0.001); } },
+    const button = el('button', { class: 'entity-row', 'aria-pressed': 'false', '--h': hue(i), onclick: () => { setFocus(e.id); if (focusEntity) seek(e.first_seen_s - START + 0.001); } },
       el('span', { class: 'dot' }), el('span', { class: 'what' }, el('b', null, entityName(e.id)), e.description ? el('span', { class: 'dim' }, e.description) : null, strip, el('span', { class: 'dim num' }, notes.filter(Boolean).join(' · '))));
     return { id: e.id, button };
   });
@@ -87,15 +87,15 @@ function highlights() {
   $('highlights').hidden = false;
 }
 function run() {
-  const r = T.run, busy = r.stages.filter((s) => s.wall_s > 0), total = busy.reduce((sum, s) => sum + s.wall_s, 0);
+  const r = T.run, stageHue = (s) => (205 + r.stages.indexOf(s) * 31) % 360, busy = r.stages.filter((s) => s.wall_s > 0), total = busy.reduce((sum, s) => sum + s.wall_s, 0);
   const fact = (name, value) => el('div', null, el('dt', null, name), el('dd', { class: 'num' }, value));
   const list = [['Wall time', length(r.wall_s)], ['Processor', length(r.cpu_s)], ['Per second of video', r.real_time_factor ? Number(r.real_time_factor.toPrecision(2)) + ' s' : '–'], ['Peak memory', r.peak_rss_bytes ? bytes(r.peak_rss_bytes) : '–']];
   if (r.peak_gpu_bytes) list.push(['Peak GPU memory', bytes(r.peak_gpu_bytes)]);
   if (r.tokens_in || r.tokens_out) list.push(['Tokens', r.tokens_in + ' in · ' + r.tokens_out + ' out']);
   if (r.cost_usd) list.push(['Cost', '$' + r.cost_usd.toFixed(4)]);
   $('run').append(el('dl', { class: 'numbers' }, list.map(([a, b]) => fact(a, b))));
-  if (total > 0) $('run').append(el('div', { class: 'bar', 'aria-hidden': 'true' }, busy.map((s) => { const i = el('i', { '--h': hue(r.stages.indexOf(s) * 2), '--w': s.wall_s / total }); tipFor(i, () => [el('strong', null, words(s.name)), el('div', { class: 'dim num' }, length(s.wall_s) + ' · ' + percent(s.wall_s / total))]); return i; })));
-  if (r.stages.length) $('run').append(table(['Stage', 'Status', 'Items', 'Wall', 'Processor'], r.stages.map((s) => [el('span', { class: 'key', '--h': hue(r.stages.indexOf(s) * 2) }, words(s.name)), el('span', { class: 'status ' + s.status }, s.status), s.items.toLocaleString('en'), s.wall_s.toFixed(2) + ' s', s.cpu_s.toFixed(2) + ' s']), [2, 3, 4]));
+  if (total > 0) $('run').append(el('div', { class: 'bar', 'aria-hidden': 'true' }, busy.map((s) => { const i = el('i', { '--h': stageHue(s), '--w': s.wall_s / total }); tipFor(i, () => [el('strong', null, words(s.name)), el('div', { class: 'dim num' }, length(s.wall_s) + ' · ' + percent(s.wall_s / total))]); return i; })));
+  if (r.stages.length) $('run').append(table(['Stage', 'Status', 'Items', 'Wall', 'Processor'], r.stages.map((s) => [el('span', { class: 'key', '--h': stageHue(s) }, words(s.name)), el('span', { class: 'status ' + s.status }, s.status), s.items.toLocaleString('en'), s.wall_s.toFixed(2) + ' s', s.cpu_s.toFixed(2) + ' s']), [2, 3, 4]));
   const settings = Object.entries(r.settings || {});
   if (settings.length) $('run').append(el('details', null, el('summary', null, 'Settings'), table(['Name', 'Value'], settings, [])));
 }
@@ -110,7 +110,7 @@ function models() {
 }
 function issues() {
   if (!T.issues.length) return;
-  $('issues').append(el('ul', { class: 'issues' }, T.issues.map((i) => el('li', null, el('b', null, words(i.stage)), el('code', null, i.code), el('p', null, i.message, i.hint ? el('span', { class: 'dim' }, ' – ' + i.hint) : null)))));
+  $('issues').append(el('ul', { class: 'issues' }, T.issues.map((i) => el('li', null, el('b', null, words(i.stage)), el('code', null, i.code), el('p', null, coded(i.message), i.hint ? el('span', { class: 'dim' }, ' – ', coded(i.hint)) : null)))));
   $('issues').hidden = false;
 }
 function startPanels() {

@@ -53,13 +53,13 @@ function load(index) {
   const source = sources[index];
   video.hidden = !source;
   if (!source) { withoutVideo(); return; }
-  const t = player.t, on = player.playing;
+  const on = player.playing;
   player.live = false;
   video.src = source.src;
   video.addEventListener('loadedmetadata', () => {
     player.live = true;
     video.playbackRate = player.rate;
-    if (t > 0) video.currentTime = t;
+    if (player.t > 0) video.currentTime = player.t;
     if (on) video.play().catch(() => {});
   }, { once: true });
   const other = sources[(index + 1) % sources.length];
