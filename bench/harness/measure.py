@@ -45,6 +45,8 @@ class Result:
     spread: tuple[float, float] | None = None
     cpu: float | None = None  # the same ratio in processor time, which a busy machine blurs less
     passed: bool | None = None
+    pairs: int = 0
+    load: float = 0.0  # of the machine when the row ended
     notes: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     samples: dict = field(default_factory=dict)

@@ -58,14 +58,14 @@ def lines(results: list[Result], about: dict) -> list[str]:
         f"# Bench, {about['date']}",
         "",
         f"{about['processor']}, {about['cores']} cores ({about['used']} used), {about['system']}; {about['rustc']}; "
-        f"Python {about['python']}; commit {about['commit']}. Load of the machine while measuring: "
-        f"{about['load'][0]:.1f} to {about['load'][1]:.1f}. {about['pairs']} pairs after one that is thrown away.",
+        f"Python {about['python']}; commit {about['commit']}.",
         "",
         "The ratio is the median over pairs of runs next to each other, with its range; above 1 we are better, except",
-        "where the bar reads ≤. Processor time sums all threads and says more where others use the machine as well.",
+        "where the bar reads ≤. Processor time sums all threads and says more where others use the machine as well;",
+        "`load` is how many processes wanted its cores when the row ended.",
         "",
-        "| row | what | peer | ours | peer's | ratio | in processor time | bar | |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| row | what | peer | ours | peer's | ratio | in processor time | bar | | pairs | load |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in results:
         ratio = "–" if r.ratio is None else f"{r.ratio:.2f}×"
@@ -73,7 +73,7 @@ def lines(results: list[Result], about: dict) -> list[str]:
             ratio += f" ({r.spread[0]:.2f}–{r.spread[1]:.2f})"
         cpu = "" if r.cpu is None else f"{r.cpu:.2f}×"
         verdict = {True: "pass", False: "**miss**", None: "not run"}[r.passed]
-        cells = [r.row, r.what, r.peer, amount(r.ours, r.unit), amount(r.theirs, r.unit), ratio, cpu, r.bar, verdict]
+        cells = [r.row, r.what, r.peer, amount(r.ours, r.unit), amount(r.theirs, r.unit), ratio, cpu, r.bar, verdict, str(r.pairs), f"{r.load:.1f}"]
         out.append("| " + " | ".join(cells) + " |")
     out += ["", "## Notes", ""]
     for r in results:
@@ -83,16 +83,17 @@ def lines(results: list[Result], about: dict) -> list[str]:
     return [*out, "```", *seen, "```"]
 
 
-def write(results: list[Result], about: dict, folder: Path) -> Path:
+def write(results: list[Result], about: dict, order: list[str], folder: Path) -> Path:
     """Writes the table and the same as JSON; rows of an earlier run of the day that were not run again stay."""
     name = datetime.date.today().isoformat()
-    about["date"] = name
+    about = {**about, "date": name}
+    for result in results:
+        result.load, result.pairs = about["load"][1], about["pairs"]
     kept = []
     data = folder / f"{name}.json"
     if data.exists():
         again = {r.row for r in results}
         kept = [Result(**r) for r in json.loads(data.read_text())["results"] if r["row"] not in again]
-    order = list(about.pop("rows"))
     everything = sorted([*kept, *results], key=lambda r: order.index(r.row) if r.row in order else len(order))
     folder.mkdir(exist_ok=True)
     data.write_text(json.dumps({"about": about, "results": [asdict(r) for r in everything]}, indent=1) + "\n")
