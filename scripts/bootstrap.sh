@@ -34,7 +34,10 @@ need 'FFmpeg 5 or newer with its development files' \
     'libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev' libraries
 need 'Python 3 with pip, which fetches weights' 'python3 python3-pip' python3 -m pip --version
 need 'CA certificates' ca-certificates certificates
-[ "$for_what" != test ] || need 'the ffmpeg command, which makes test clips' ffmpeg ffmpeg -version
+if [ "$for_what" = test ]; then
+    need 'the ffmpeg command, which makes test clips' ffmpeg ffmpeg -version
+    need 'git, which knows the files the tidy test reads' git git --version
+fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 printf 'missing: %s\n' "${missing[@]}"
