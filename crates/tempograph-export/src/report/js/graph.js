@@ -1,27 +1,32 @@
 // The temporal graph: what was there and how it belongs together; bright is what holds now.
 const KINDS = { entity: 'Entities', event: 'Events', scene: 'Scenes', speaker: 'Speakers' };
 const TIME_RELATIONS = new Set(['before', 'after', 'meets', 'met_by', 'overlaps', 'overlapped_by', 'starts', 'started_by', 'during', 'contains', 'finishes', 'finished_by', 'equals']);
-const GRAPH_NODES = 120, GRAPH_EDGES = 700;
+const GRAPH_NODES = 90, GRAPH_EDGES = 700;
 const graphState = { kinds: new Set(Object.keys(KINDS)), time: false, now: true };
 
 function graphPart() {
   const edges = D.graph.links.filter((e) => graphState.time || !TIME_RELATIONS.has(e.relation));
-  const degree = new Map();
-  for (const e of edges) for (const id of [e.source, e.target]) degree.set(id, (degree.get(id) || 0) + 1);
   const wanted = D.graph.nodes.filter((n) => graphState.kinds.has(n.kind));
-  const nodes = [...wanted].sort((a, b) => (degree.get(b.id) || 0) - (degree.get(a.id) || 0) || (a.id < b.id ? -1 : 1)).slice(0, GRAPH_NODES);
+  const far = (n) => Math.max(n.start_s - START - player.t, player.t - (n.end_s - START), 0);
+  // Of a long video, what is around the playhead.
+  const nodes = wanted.length <= GRAPH_NODES ? wanted : [...wanted].sort((a, b) => far(a) - far(b) || byStart(a, b) || (a.id < b.id ? -1 : 1)).slice(0, GRAPH_NODES);
   const at = new Map(nodes.map((n, i) => [n.id, i]));
   const shown = edges.filter((e) => at.has(e.source) && at.has(e.target) && e.source !== e.target);
-  return { nodes, links: shown.slice(0, GRAPH_EDGES).map((e) => ({ e, a: at.get(e.source), b: at.get(e.target) })), left: wanted.length - nodes.length, edgesLeft: Math.max(0, shown.length - GRAPH_EDGES) };
+  const part = wanted.length > nodes.length;
+  const lo = part ? Math.min(...nodes.map(middle)) : 0, hi = part ? Math.max(...nodes.map(middle)) : DUR;
+  return { nodes, lo, hi: Math.max(hi, lo + 0.001), links: shown.slice(0, GRAPH_EDGES).map((e) => ({ e, a: at.get(e.source), b: at.get(e.target) })), left: wanted.length - nodes.length, edgesLeft: Math.max(0, shown.length - GRAPH_EDGES) };
 }
+const middle = (n) => (n.start_s + n.end_s) / 2 - START;
 // From left to right is time, from top to bottom what is heard, seen and shown; within that,
 // springs and repulsion (Fruchterman and Reingold 1991) from fixed places, so that the same graph
 // always looks the same.
 const heardIds = new Set(T.audio_events.map((e) => e.id));
-const band = (n) => ({ speaker: 0.1, entity: 0.66, scene: 0.92 })[n.kind] || (heardIds.has(n.id) ? 0.24 : 0.43);
-function settle({ nodes, links }, w, h) {
+const bandOf = (n) => ['speaker', 'heard', 'event', 'entity', 'scene'].indexOf(n.kind === 'event' && heardIds.has(n.id) ? 'heard' : n.kind);
+function settle({ nodes, links, lo, hi }, w, h) {
   const edge = 46, k = Math.sqrt((w * h) / Math.max(nodes.length, 1)) * 0.55;
-  const x0 = (n) => edge + (w - 2 * edge) * Math.max(0, Math.min(1, ((n.start_s + n.end_s) / 2 - START) / DUR));
+  // Bands that nothing stands in take no room.
+  const bands = [...new Set(nodes.map(bandOf))].sort(), band = (n) => (bands.indexOf(bandOf(n)) + 0.5) / bands.length;
+  const x0 = (n) => edge + (w - 2 * edge) * Math.max(0, Math.min(1, (middle(n) - lo) / (hi - lo)));
   const p = nodes.map((n, i) => ({ x: x0(n) + ((i * 7) % 13) - 6, y: band(n) * h + ((i * 11) % 17) - 8, tx: x0(n), ty: band(n) * h, dx: 0, dy: 0 }));
   const pairs = [...new Map(links.map((l) => [Math.min(l.a, l.b) + ' ' + Math.max(l.a, l.b), l])).values()];
   const rounds = 240;
@@ -45,13 +50,16 @@ function settle({ nodes, links }, w, h) {
       q.y = Math.max(24, Math.min(h - 34, q.y + (q.dy / d) * m));
     }
   }
+  const top = Math.min(...p.map((q) => q.y)), tall = Math.max(1, Math.max(...p.map((q) => q.y)) - top);
+  for (const q of p) q.y = p.length > 1 ? 30 + ((q.y - top) / tall) * (h - 68) : h / 2;
   return p;
 }
-let graphNodes = [], graphLinks = [];
+let graphNodes = [], graphLinks = [], drawn = null;
 function drawGraph() {
   const box = $('graph-view'), part = graphPart(), w = Math.max(box.clientWidth, 300, Math.min(900, part.nodes.length * 26));
   const h = Math.round(Math.max(260, Math.min(560, 150 + part.nodes.length * 14)));
   const p = settle(part, w, h);
+  drawn = { ...part, at: performance.now() };
   const svg = el('svg', { viewBox: '0 0 ' + w + ' ' + h, width: w, height: h, role: 'img', 'aria-label': part.nodes.length + ' nodes and ' + part.links.length + ' relations' });
   const twin = new Map();
   graphLinks = part.links.map((l) => {
@@ -72,7 +80,7 @@ function drawGraph() {
   graphNodes = part.nodes.map((n, i) => {
     const shape = n.kind === 'entity' ? el('circle', { r: 11 }) : n.kind === 'speaker' ? el('path', { d: 'M0-12 11-6 11 6 0 12-11 6-11-6Z' }) : n.kind === 'scene' ? el('rect', { x: -12, y: -8, width: 24, height: 16, rx: 3 }) : el('rect', { x: -8, y: -8, width: 16, height: 16, rx: 4, transform: 'rotate(45)' });
     const label = n.label.length > 22 ? n.label.slice(0, 20) + '…' : n.label;
-    const g = el('g', { class: 'node ' + n.kind, tabindex: 0, role: 'button', 'aria-label': nodeName(n.id) + ', ' + range(n), '--h': n.kind === 'entity' ? hue(entityIndex.get(n.id) || 0) : null }, el('circle', { class: 'halo', r: 19 }), shape, part.nodes.length <= 70 || n.kind === 'entity' ? el('text', { y: 25 }, label) : null);
+    const g = el('g', { class: 'node ' + n.kind, tabindex: 0, role: 'button', 'aria-label': nodeName(n.id) + ', ' + range(n), '--h': n.kind === 'entity' ? hue(entityIndex.get(n.id) || 0) : null }, el('circle', { class: 'halo', r: 19 }), shape, part.nodes.length <= 75 || n.kind === 'entity' ? el('text', { y: 25 }, label) : null);
     tipFor(g, () => details(nodeName(n.id), n, line('kind', n.kind), line('relations', graphLinks.filter((l) => l.a === i || l.b === i).length)));
     const near = (on) => { svg.classList.toggle('picking', on); graphLinks.forEach((l) => { if (l.a === i || l.b === i) { l.path.classList.toggle('near', on); for (const k of [l.a, l.b]) graphNodes[k].g.classList.toggle('near', on); } }); g.classList.toggle('near', on); };
     for (const kind of ['pointerenter', 'focus']) g.addEventListener(kind, () => near(true));
@@ -96,12 +104,15 @@ function drawGraph() {
   place();
   svg.append(...graphLinks.map((l) => l.path), ...graphNodes.map((n) => n.g));
   box.replaceChildren(svg);
-  $('graph-note').textContent = 'From left to right is time. ' + (graphState.now ? 'Bright is what holds at the playhead. ' : '') + (part.left ? 'The ' + part.nodes.length + ' best connected of ' + (part.nodes.length + part.left) + ' nodes are drawn. ' : '') + (part.edgesLeft ? part.edgesLeft + ' relations are left out.' : '');
+  $('graph-note').textContent = 'From left to right is time. ' + (graphState.now ? 'Bright is what holds at the playhead. ' : '') + (part.left ? 'Of ' + (part.nodes.length + part.left).toLocaleString('en') + ' nodes, the ' + part.nodes.length + ' from ' + clock(part.lo) + ' to ' + clock(part.hi) + ' are drawn. ' : '') + (part.edgesLeft ? part.edgesLeft + ' relations are left out.' : '');
   lightGraph(player.t);
 }
 const nodeNames = new Map(D.graph.nodes.map((n) => [n.id, n.label]));
 const nodeName = (id) => { const name = nodeNames.get(id); return !name || name === id ? id : name.includes(id) ? name : name + ' (' + id + ')'; };
 function lightGraph(t) {
+  // The window moves on when the playhead nears its edge.
+  const edge = drawn && drawn.left ? (drawn.hi - drawn.lo) * 0.1 : 0;
+  if (edge && ((t < drawn.lo + edge && drawn.lo > 1) || (t > drawn.hi - edge && drawn.hi < DUR - 1)) && performance.now() - drawn.at > 700) { drawGraph(); return; }
   const holds = (x) => !graphState.now || (x.start_s - START <= t + 1e-6 && t < Math.max(x.end_s - START, x.start_s - START + 0.04));
   for (const x of graphNodes) { const on = holds(x.n); if (on !== x.on) { x.on = on; x.g.classList.toggle('on', on); } }
   for (const x of graphLinks) { const on = holds(x.e); if (on !== x.on) { x.on = on; x.path.classList.toggle('on', on); } }

@@ -41,13 +41,13 @@ function laneList() {
 }
 
 // The fewest rows in which nothing overlaps; what belongs to one entity stays in one row, and
-// short ones are as wide as they are drawn.
-function pack(items) {
+// short ones take the `room` they are drawn in.
+function pack(items, room) {
   const groups = new Map();
   items.forEach((item, i) => {
     const key = item.entity || i, g = groups.get(key) || { start_s: Infinity, end_s: 0, items: [] };
     g.start_s = Math.min(g.start_s, item.x.start_s);
-    g.end_s = Math.max(g.end_s, item.x.end_s, item.x.start_s + DUR / 160);
+    g.end_s = Math.max(g.end_s, item.x.end_s, item.x.start_s + room);
     g.items.push(item);
     groups.set(key, g);
   });
@@ -63,9 +63,12 @@ function pack(items) {
 
 function lane(spec) {
   const items = spec.items.slice(0, MOST).sort((a, b) => byStart(a.x, b.x));
-  const rows = pack(items);
+  // Among many, a row each for what does not overlap would be all rows.
+  const rows = pack(items, spec.tall || spec.thin || items.length > 150 ? 0 : DUR / 160);
   const track = el('div', { class: 'track', role: 'group', 'aria-label': spec.name + ', ' + (spec.count || spec.items.length) });
-  const more = rows > ROWS ? el('button', { class: 'more', 'aria-expanded': 'false' }, 'all ' + rows) : null;
+  // One or two rows more are shown rather than hidden.
+  const most = rows <= ROWS + 2 ? rows : ROWS;
+  const more = rows > most ? el('button', { class: 'more', 'aria-expanded': 'false' }, 'all ' + rows) : null;
   const node = el('div', { class: 'lane lane-' + spec.key + (spec.tall ? ' tall' : '') + (spec.thin ? ' thin' : '') }, el('div', { class: 'name' }, el('span', null, spec.name), el('small', null, String(spec.count || spec.items.length)), more), track);
   const show = (count) => {
     track.style.setProperty('--rows', count);
@@ -88,12 +91,12 @@ function lane(spec) {
     tipFor(item.node, item.tip);
     track.append(item.node);
   });
-  show(Math.min(rows, ROWS));
+  show(most);
   if (more) more.addEventListener('click', () => {
     const open = more.getAttribute('aria-expanded') !== 'true';
     more.setAttribute('aria-expanded', String(open));
     more.textContent = open ? 'fewer' : 'all ' + rows;
-    show(open ? rows : ROWS);
+    show(open ? rows : most);
   });
   track.addEventListener('keydown', (e) => walk(e, items));
   laneItems.push(...items);

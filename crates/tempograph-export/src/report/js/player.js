@@ -69,13 +69,16 @@ function load(index) {
   showBoxes(!source.drawn);
   showCaptions(!source.drawn);
 }
+function readable(address) {
+  try { return decodeURIComponent(address); } catch { return address; }
+}
 function withoutVideo() {
   player.live = false;
   $('source').hidden = true;
   $('stage').classList.add('stills');
   const note = $('no-video');
   note.hidden = false;
-  const missing = D.video_src ? 'This browser cannot play ' + decodeURI(D.video_src) + ', or it is not there.' : 'This report was written without a video.';
+  const missing = D.video_src ? 'This browser cannot play ' + readable(D.video_src) + ', or it is not there.' : 'This report was written without a video.';
   note.textContent = missing + ' The timeline still works.';
   const picture = () => {
     const scene = sceneAt(player.t), src = scene && scene.thumbnail;
