@@ -77,7 +77,7 @@ pub(crate) struct Analyze {
     /// Video files, folders, globs, or `@FILE` with a source on each line
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<String>,
-    /// Where results go [default: tempograph-out/<file name>]; with several sources, a folder for each inside
+    /// Where results go [default: `tempograph-out/FILE-NAME`]; with several sources, a folder for each inside
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
     /// Run these stages only: scenes, thumbnails, detect, vad, speech
