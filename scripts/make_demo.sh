@@ -32,12 +32,12 @@ ffmpeg -v error -y \
     -filter_complex "
 [0]$(camera 1280 0 "'60+t*28'")[s1];
 [1]$(camera 1600 "'160+60*sin(t/2)'" "'348-t*63'")[s2];
-[2]$(camera 1500 "'200-t*40'" "'240-t*30'")[s3];
+[2]$(camera 1280 0 "'110-t*20'")[s3];
 [3:v]trim=0:5,setpts=PTS-STARTPTS,fps=25,scale=640:360,setsar=1,format=yuv420p[s4];
 color=0x5b7a99:s=1280x720:r=25:d=6[table];
-[4]scale=520:520[person]; [5]scale=560:-2[cat];
-[table][person]overlay=x='20+min(t,4)*22':y=120[with];
-[with][cat]overlay=x='700-min(t,4)*10-max(0,min(t,4)-1)*5':y=240,scale=640:360,setsar=1,format=yuv420p,trim=0:6[s5];
+[4]scale=300:300[person]; [5]scale=360:-2[cat];
+[table][person]overlay=x='10+min(t,3.6)*190':y=300[with];
+[with][cat]overlay=x='890+12*sin(t)':y=350,scale=640:360,setsar=1,format=yuv420p,trim=0:6[s5];
 [6]$(camera 1280 0 "'66+t*8'")[s6];
 [s1][s2][s3][s4][s5][s6]concat=n=6:v=1:a=0[v];
 [7]aresample=48000,adelay=600:all=1,apad=whole_dur=31.5[speech];
