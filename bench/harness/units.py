@@ -18,7 +18,7 @@ def commands(e: Environment, sides: dict[str, list[str]]) -> list[str]:
 def decode(e: Environment, count: int) -> list[Result]:
     """Decode, keep 2 frames a second, shrink to 640x360."""
     ours, results = e.example("tempograph-media", "sample_frames"), []
-    for video in {e.video(), e.file("video/trailer_bbb.mp4", e.video().name)}:
+    for video in dict.fromkeys((e.video(), e.file("video/trailer_bbb.mp4", e.video().name))):
         sides = {
             name: e.peer("peers/decode.py", key, video, 2, 640, 360, CORES)
             for name, key in (("PyAV", "pyav"), ("OpenCV", "opencv"), ("decord", "decord"))
@@ -41,7 +41,7 @@ def decode(e: Environment, count: int) -> list[Result]:
 def scenes(e: Environment, count: int) -> list[Result]:
     """Cuts by content, decoding included."""
     ours, results = e.example("tempograph-pipeline", "scene_speed"), []
-    for video in {e.video(), e.file("video/trailer_bbb.mp4", e.video().name)}:
+    for video in dict.fromkeys((e.video(), e.file("video/trailer_bbb.mp4", e.video().name))):
         sides = {
             "ours": [str(ours), str(video), "content", str(CORES)],
             "PySceneDetect": e.peer("peers/scenes.py", video, "content"),
@@ -88,7 +88,7 @@ def detector(e: Environment, count: int) -> list[Result]:
     results.append(compare(result, taken["ours"], taken["onnxruntime"], 0.97))
 
     ours_frames = e.example("tempograph", "detect_speed")
-    for video in {e.video(), e.file("composite/public_e_mot.mp4", e.video().name)}:
+    for video in dict.fromkeys((e.video(), e.file("composite/public_e_mot.mp4", e.video().name))):
         sides = {
             "ours": [str(ours_frames), library, str(NANODET), str(video), "5", str(CORES)],
             "OpenCV, NumPy, onnxruntime": e.peer("peers/detect.py", "frames", NANODET, video, 5, CORES),
