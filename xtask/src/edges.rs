@@ -67,6 +67,12 @@ const FENCES: &[Fence] = &[
         reaches: &["tempograph-core", "rusqlite"],
     },
     Fence {
+        package: "tempograph-settings",
+        never: &["tempograph-media", "tempograph-models", "tempograph-pipeline", "tempograph-store", "clap", "ureq"],
+        not_directly: &[],
+        reaches: &["tempograph-core", "toml"],
+    },
+    Fence {
         package: "tempograph-export",
         never: &[
             "tempograph-store",

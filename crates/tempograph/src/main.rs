@@ -10,7 +10,6 @@ mod output;
 mod progress;
 mod registry;
 mod results;
-mod settings;
 mod sources;
 mod summary;
 mod sys;
@@ -19,6 +18,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser as _;
 use tempograph_core::{Cancel, Error, ErrorKind, Result};
+use tempograph_settings as settings;
 
 use crate::{
     args::{Cli, Command},

@@ -5,6 +5,7 @@ mod detector;
 use std::io::Cursor;
 
 use tempograph_eval::{ap, depth, der, mot, scenes, wer};
+use tempograph_export::subtitles::{self, SubtitleFormat};
 use tempograph_models::{ct2::Ct2Reader, safetensors, store::Manifest, whisper::Vocabulary};
 
 /// A parser under test.
@@ -25,6 +26,15 @@ impl Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "config",
+        corpus: &[
+            b"[analyze]\nfps = 2.5\nskip = [\"speech\", 'faces']\nlog.level = \"info\"\n[models]\n",
+            b"data = ''",
+        ],
+        run: config,
+    },
+    Target { name: "subtitles", corpus: &[SRT, VTT, SBV], run: subtitle_files },
     Target { name: "manifest", corpus: &[include_bytes!("../../../assets/models/models.toml"), MODEL], run: manifest },
     Target { name: "ct2", corpus: &[CT2], run: ct2 },
     Target { name: "safetensors", corpus: &[SAFETENSORS], run: tensors },
@@ -59,6 +69,10 @@ const CT2: &[u8] = b"\x06\0\0\0\x0c\0WhisperSpec\0\x03\0\0\0\x01\0\0\0\x02\0w\0\
     \0\0\0\x40\0\0\0\0";
 const SAFETENSORS: &[u8] = b"\x3c\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}    \
     \0\0\x80\x3f\0\0\0\x40";
+const SRT: &[u8] =
+    b"1\n00:00:00,000 --> 00:00:01,500\n<i>Ask</i> not, what?\n\n2\n00:00:02,000 --> 00:00:03,000\nTwo\n";
+const VTT: &[u8] = b"WEBVTT\n\nSTYLE\n::cue {}\n\nid\n00:00.000 --> 00:01.500 line:0\n<v Ann>Ask <00:00:00.500>not\n";
+const SBV: &[u8] = b"0:00:00.000,0:00:01.500\nAsk not\n";
 const JSONL: &[u8] =
     b"{\"t_s\":0.2,\"frame\":5,\"boxes\":[{\"track\":1,\"label\":\"person\",\"score\":0.9,\"xyxy\":[1,2,3,4]}]}\n";
 const AP_TRUTH: &[u8] = b"{\"images\":[{\"id\":1}],\"categories\":[{\"id\":1,\"name\":\"a\"}],\"annotations\":\
@@ -68,6 +82,19 @@ const PFM: &[u8] = b"Pf\n2 1\n-1.0\n\0\0\x80\x3f\0\0\0\x40";
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
+}
+
+fn config(bytes: &[u8]) {
+    tempograph_settings::from_toml(&text(bytes), "fuzz").ok();
+    let mut lines = bytes.split(|&b| b == b'\n').map(text);
+    let pairs = std::iter::from_fn(|| Some((format!("TEMPOGRAPH_{}", lines.next()?), lines.next()?.into_owned())));
+    tempograph_settings::from_environment(pairs).ok();
+}
+
+fn subtitle_files(bytes: &[u8]) {
+    for format in [SubtitleFormat::Srt, SubtitleFormat::Vtt, SubtitleFormat::Sbv] {
+        subtitles::read(bytes, format).ok();
+    }
 }
 
 fn manifest(bytes: &[u8]) {

@@ -2,19 +2,18 @@
 //!
 //! Each source (defaults, file, environment, flags) becomes a [`Layer`] of texts; layers combine,
 //! the later over the earlier, each value remembering its [`Origin`]; [`Settings`] holds what the
-//! rest of the program uses. This module and `main.rs` are the only places that read the
-//! environment.
+//! rest of the program uses. Nothing here reads the environment: the command hands it in.
 
 mod value;
 
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use tempograph_core::{Error, ErrorKind, Result};
-pub(crate) use value::{Between, Count, Folder, List, LogFormat, Switch, TrackerName};
+pub use value::{Between, Count, Folder, List, LogFormat, Switch, TrackerName};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     Default,
     File(String),
     Environment(String),
@@ -34,11 +33,11 @@ impl fmt::Display for Origin {
 
 /// Texts by dotted key, each with its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Layer(BTreeMap<&'static str, (String, Origin)>);
+pub struct Layer(BTreeMap<&'static str, (String, Origin)>);
 
 impl Layer {
     /// Sets `key` when `value` is there.
-    pub(crate) fn set(&mut self, key: &'static str, value: Option<impl fmt::Display>, origin: &Origin) {
+    pub fn set(&mut self, key: &'static str, value: Option<impl fmt::Display>, origin: &Origin) {
         if let Some(value) = value {
             self.0.insert(key, (value.to_string(), origin.clone()));
         }
@@ -54,15 +53,15 @@ impl Layer {
 }
 
 /// A setting as documentation shows it.
-pub(crate) struct Described {
-    pub(crate) key: &'static str,
-    pub(crate) default: &'static str,
-    pub(crate) doc: &'static str,
+pub struct Described {
+    pub key: &'static str,
+    pub default: &'static str,
+    pub doc: &'static str,
 }
 
 impl Described {
     /// The environment variable that sets it.
-    pub(crate) fn variable(&self) -> String {
+    pub fn variable(&self) -> String {
         format!("TEMPOGRAPH_{}", self.key.replace('.', "_").to_uppercase())
     }
 }
@@ -71,10 +70,10 @@ macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:literal, $default:literal;)*) => {
         /// Every setting, resolved.
         #[derive(Clone, Debug, PartialEq)]
-        pub(crate) struct Settings { $($(#[doc = $doc])+ pub(crate) $field: $type,)* }
+        pub struct Settings { $($(#[doc = $doc])+ pub $field: $type,)* }
 
         /// Every setting there is, for lookup and documentation. An empty default means unset.
-        pub(crate) const SETTINGS: &[Described] = &[
+        pub const SETTINGS: &[Described] = &[
             $(Described { key: $key, default: $default, doc: concat!($($doc,)+) },)*
         ];
 
@@ -133,7 +132,7 @@ settings! {
 
 /// A whole number from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Index(pub(crate) usize);
+pub struct Index(pub usize);
 
 impl std::str::FromStr for Index {
     type Err = String;
@@ -206,7 +205,7 @@ fn unknown(key: &str, origin: &Origin, candidates: impl Iterator<Item = String>)
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for what is not TOML, not a known key or not a plain value.
-pub(crate) fn from_toml(text: &str, path: &str) -> Result<Layer> {
+pub fn from_toml(text: &str, path: &str) -> Result<Layer> {
     let origin = Origin::File(path.to_owned());
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         Error::new(ErrorKind::Config, format!("the configuration is not valid TOML: {}: {path}", e.message()))
@@ -239,7 +238,7 @@ fn add_table(layer: &mut Layer, prefix: &str, table: &toml::Table, origin: &Orig
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for a `TEMPOGRAPH_…` variable that names no setting.
-pub(crate) fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Result<Layer> {
+pub fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Result<Layer> {
     let mut layer = Layer::default();
     for (name, value) in variables {
         // TEMPOGRAPH_CONFIG names the file itself; it is read before any layer is there.
@@ -257,9 +256,9 @@ pub(crate) fn from_environment(variables: impl Iterator<Item = (String, String)>
 
 /// Settings together with where each came from.
 #[derive(Clone, Debug)]
-pub(crate) struct Combined {
+pub struct Combined {
     layer: Layer,
-    pub(crate) settings: Settings,
+    pub settings: Settings,
 }
 
 impl Combined {
@@ -267,7 +266,7 @@ impl Combined {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for an unknown key or a value outside its range.
-    pub(crate) fn load(
+    pub fn load(
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
         flags: Layer,
@@ -284,7 +283,7 @@ impl Combined {
     }
 
     /// Each setting's key, value and origin, in the order they are documented.
-    pub(crate) fn show(&self) -> impl Iterator<Item = (&'static str, &str, &Origin)> {
+    pub fn show(&self) -> impl Iterator<Item = (&'static str, &str, &Origin)> {
         SETTINGS.iter().filter_map(|s| self.layer.0.get(s.key).map(|(text, origin)| (s.key, text.as_str(), origin)))
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 /// A list written `a,b,c`, or as a TOML array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct List(pub(crate) Vec<String>);
+pub struct List(pub Vec<String>);
 
 impl FromStr for List {
     type Err = String;
@@ -21,7 +21,7 @@ impl fmt::Display for List {
 
 /// A path, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Folder(pub(crate) PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl FromStr for Folder {
     type Err = String;
@@ -38,7 +38,7 @@ impl fmt::Display for Folder {
 
 /// A number within a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Between<const MIN: i32, const MAX: i32>(pub(crate) f64);
+pub struct Between<const MIN: i32, const MAX: i32>(pub f64);
 
 impl<const MIN: i32, const MAX: i32> FromStr for Between<MIN, MAX> {
     type Err = String;
@@ -61,7 +61,7 @@ impl<const MIN: i32, const MAX: i32> fmt::Display for Between<MIN, MAX> {
 
 /// A whole number of at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Count(pub(crate) usize);
+pub struct Count(pub usize);
 
 impl FromStr for Count {
     type Err = String;
@@ -83,7 +83,7 @@ macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum $name { $($variant,)* }
+        pub enum $name { $($variant,)* }
 
         impl FromStr for $name {
             type Err = String;
@@ -117,7 +117,7 @@ choice! {
 }
 
 impl Switch {
-    pub(crate) fn is_on(self) -> bool {
+    pub fn is_on(self) -> bool {
         self == Self::On
     }
 }
