@@ -27,6 +27,9 @@ enum Task {
         /// Start of the random numbers; the same seed tries the same inputs
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Give the parser this file once instead
+        #[arg(long, requires = "target")]
+        input: Option<std::path::PathBuf>,
     },
 }
 
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Codegen { check } => codegen::run(check),
         Task::Edges => edges::run(),
-        Task::Fuzz { target, seconds, seed } => fuzz::run(target.as_deref(), seconds, seed),
+        Task::Fuzz { target, input: Some(file), .. } => fuzz::replay(target.as_deref(), &file),
+        Task::Fuzz { target, seconds, seed, .. } => fuzz::run(target.as_deref(), seconds, seed),
     }
 }
