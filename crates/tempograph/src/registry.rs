@@ -18,7 +18,8 @@ use tempograph_models::{
 use tempograph_pipeline::{
     analyze::{
         asr::Asr,
-        detect::{DetectAnalyzer, DetectSettings, Gate, detector_options},
+        detect::{DetectAnalyzer, DetectSettings, detector_options},
+        gate::Gate,
         scenes::{self, Detector, SceneAnalyzer},
         thumbnails::{self, Thumbnails},
         track::{TrackOptions, TrackerKind},
