@@ -2,6 +2,7 @@
 
 pub mod ct2;
 pub mod detect;
+pub mod ocr;
 pub mod onnx_graph;
 pub mod safetensors;
 pub mod store;

@@ -80,7 +80,7 @@ pub(crate) struct Analyze {
     /// Where results go [default: `tempograph-out/FILE-NAME`]; with several sources, a folder for each inside
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
-    /// Run these stages only: scenes, thumbnails, detect, vad, speech
+    /// Run these stages only: scenes, thumbnails, detect, text, vad, speech
     #[arg(long, value_name = "STAGE,…")]
     only: Option<String>,
     /// Leave these stages out
@@ -101,6 +101,12 @@ pub(crate) struct Analyze {
     /// How objects are followed
     #[arg(long, value_name = "bytetrack|sort")]
     tracker: Option<String>,
+    /// Text reading model
+    #[arg(long, value_name = "MODEL")]
+    text_model: Option<String>,
+    /// Frames a second in which text is looked for
+    #[arg(long, value_name = "FPS")]
+    text_fps: Option<String>,
     /// Speech model
     #[arg(long, value_name = "MODEL")]
     speech_model: Option<String>,
@@ -232,6 +238,8 @@ impl Cli {
             set("analyze.detector", &a.detector);
             set("analyze.confidence", &a.confidence);
             set("analyze.tracker", &a.tracker);
+            set("analyze.text_model", &a.text_model);
+            set("analyze.text_fps", &a.text_fps);
             set("analyze.speech_model", &a.speech_model);
             set("analyze.language", &a.language);
             set("analyze.audio_stream", &a.audio_stream);

@@ -5,6 +5,7 @@ pub mod detect;
 pub mod gate;
 pub mod scenes;
 pub mod speech;
+pub mod text;
 pub mod thumbnails;
 pub mod track;
 pub mod vad;

@@ -14,6 +14,7 @@ mod scenes;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
@@ -21,15 +22,16 @@ pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
 use tempograph_core::{
     Issue, Observation, Timeline,
-    timeline::{AudioEvent, Correlation, Entity, Scene, Summary, Track, Video, VisualEvent},
+    timeline::{AudioEvent, Correlation, Entity, Scene, ScreenText, Summary, Track, Video, VisualEvent},
 };
+pub use texts::TextOptions;
 
 /// What fusion starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct FuseInput<'a> {
     /// The file.
     pub video: &'a Video,
-    /// Cuts, tracked detections, voice and speech, in any order. Other claims are passed over.
+    /// Cuts, tracked detections, voice, speech and lines of text, in any order. Other claims are passed over.
     pub observations: &'a [Observation],
     /// The tracks that the detections name.
     pub tracks: &'a [Track],
@@ -70,6 +72,8 @@ pub struct FuseOptions {
     pub audio: AudioOptions,
     /// Which visual and audio events belong together.
     pub correlations: CorrelationOptions,
+    /// When what was read is a text.
+    pub texts: TextOptions,
 }
 
 /// The parts of a [`Timeline`] that fusion decides.
@@ -87,6 +91,8 @@ pub struct Fused {
     pub proximities: Vec<Proximity>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
+    /// Text in the picture in order of start.
+    pub texts: Vec<ScreenText>,
     /// Correlations in order of audio, then visual event.
     pub correlations: Vec<Correlation>,
     /// The video in words, from facts alone.
@@ -103,6 +109,7 @@ impl Fused {
         timeline.entities = self.entities;
         timeline.visual_events = self.visual_events;
         timeline.audio_events = self.audio_events;
+        timeline.texts = self.texts;
         timeline.correlations = self.correlations;
         timeline.summary = self.summary;
         timeline.issues.extend(self.issues);
@@ -121,6 +128,8 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
     let audio_events = audio::events(input, &options.audio);
+    let end = input.video.start_s + input.video.duration_s;
+    let texts = texts::texts(input.observations, &spans, end, &options.texts);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
     let mut fused = Fused {
@@ -130,6 +139,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         visual_events: geometry.events,
         proximities: geometry.proximities,
         audio_events,
+        texts,
         correlations,
         summary: Summary::default(),
         issues: Vec::new(),

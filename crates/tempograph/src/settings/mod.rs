@@ -117,6 +117,10 @@ settings! {
     confidence: Between<0, 1> = "analyze.confidence", "0.35";
     /// How objects are followed: `bytetrack` or `sort`.
     tracker: TrackerName = "analyze.tracker", "bytetrack";
+    /// Text reading model. Unset: the best one present.
+    text_model: Option<String> = "analyze.text_model", "";
+    /// Frames a second in which text is looked for.
+    text_fps: Between<0, 240> = "analyze.text_fps", "1";
     /// Speech model.
     speech_model: String = "analyze.speech_model", "whisper-base";
     /// Spoken language as a two-letter tag. Unset: detected.
