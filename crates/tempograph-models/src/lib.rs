@@ -1,6 +1,7 @@
 //! Model families (what a model means) and the model store (where its weights come from).
 
 pub mod ct2;
+pub mod depth;
 pub mod detect;
 pub mod ocr;
 pub mod onnx_graph;

@@ -150,7 +150,7 @@ pub(super) fn noise(seed: u32, shape: &[usize], scale: f64, offset: f64) -> Tens
 }
 
 /// A reference of `tests/data`.
-pub(super) fn golden(name: &str) -> serde_json::Value {
+pub(crate) fn golden(name: &str) -> serde_json::Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     serde_json::from_slice(&std::fs::read(path).expect("the reference is there")).expect("it is JSON")
 }

@@ -63,12 +63,14 @@ impl Quad {
     /// The rectangle with every side moved out by `by`.
     pub(super) fn grown(&self, by: f64) -> Self {
         let [tl, tr, br, bl] = self.corners;
-        let unit = |a: Point, b: Point, fallback: Point| {
+        // The longer side says where the text runs: a short one may be no more than rounding.
+        let unit = |a: Point, b: Point| {
             let length = distance(a, b);
-            if length > 0.0 { [(b[0] - a[0]) / length, (b[1] - a[1]) / length] } else { fallback }
+            if length > 0.0 { [(b[0] - a[0]) / length, (b[1] - a[1]) / length] } else { [1.0, 0.0] }
         };
-        let u = unit(tl, tr, [1.0, 0.0]);
-        let v = unit(tl, bl, [-u[1], u[0]]);
+        let u = if self.width() >= self.height() { unit(tl, tr) } else { unit(bl, tl) };
+        let u = if self.width() >= self.height() { u } else { [-u[1], u[0]] };
+        let v = [-u[1], u[0]];
         let push = |p: Point, s: f64, t: f64| [p[0] + by * (s * u[0] + t * v[0]), p[1] + by * (s * u[1] + t * v[1])];
         Self { corners: [push(tl, -1.0, -1.0), push(tr, 1.0, -1.0), push(br, 1.0, 1.0), push(bl, -1.0, 1.0)] }
     }

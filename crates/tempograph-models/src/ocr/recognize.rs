@@ -85,7 +85,7 @@ impl Recognizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ocr::tests::FakeSession;
+    use crate::ocr::testing::FakeSession;
 
     fn recognizer(characters: &str) -> Recognizer {
         Recognizer::new(Box::new(FakeSession::new(Vec::new()).with_metadata(CHARACTERS, characters))).expect("it opens")

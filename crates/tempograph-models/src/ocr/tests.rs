@@ -1,45 +1,11 @@
-//! A session for tests, and the reader on the shared media.
+//! The reader on broken models and on the shared media.
 
 use std::path::{Path, PathBuf};
 
-use tempograph_core::{ErrorKind, Result, Session, Tensor, TensorInfo};
+use tempograph_core::{ErrorKind, Tensor};
 
-use super::*;
+use super::{testing::FakeSession, *};
 use crate::detect::testing;
-
-/// Gives the same outputs whatever it is asked.
-pub(super) struct FakeSession {
-    inputs: Vec<TensorInfo>,
-    outputs: Vec<Tensor>,
-    metadata: Option<(String, String)>,
-}
-
-impl FakeSession {
-    pub(super) fn new(outputs: Vec<Tensor>) -> Self {
-        let inputs = vec![TensorInfo { name: "x".into(), shape: vec![None, Some(3), None, None] }];
-        Self { inputs, outputs, metadata: None }
-    }
-
-    pub(super) fn with_metadata(mut self, key: &str, value: &str) -> Self {
-        self.metadata = Some((key.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-impl Session for FakeSession {
-    fn inputs(&self) -> &[TensorInfo] {
-        &self.inputs
-    }
-    fn outputs(&self) -> &[TensorInfo] {
-        &[]
-    }
-    fn metadata(&self, key: &str) -> Option<String> {
-        self.metadata.as_ref().filter(|(k, _)| k == key).map(|(_, v)| v.clone())
-    }
-    fn run(&mut self, _: &[&Tensor]) -> Result<Vec<Tensor>> {
-        Ok(self.outputs.clone())
-    }
-}
 
 #[test]
 fn an_unknown_family_and_a_map_of_another_size_are_refused() {
@@ -64,7 +30,7 @@ fn weights(name: &str) -> Option<[PathBuf; 2]> {
     Some(files)
 }
 
-pub(super) fn reader(model: &str, family: &str) -> Option<Reader> {
+fn reader(model: &str, family: &str) -> Option<Reader> {
     let [det, rec] = weights(model)?;
     let (det, rec) = (testing::onnx(&det, 2)?, testing::onnx(&rec, 2)?);
     Some(Reader::new(family, det, rec).expect("it opens"))
