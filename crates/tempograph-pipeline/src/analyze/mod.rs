@@ -1,6 +1,7 @@
 //! Perception: what each stage measures, and what is decided from it.
 
 pub mod asr;
+pub mod depth;
 pub mod detect;
 pub mod gate;
 pub mod scenes;

@@ -6,6 +6,7 @@
 
 mod audio;
 mod correlate;
+mod depth;
 mod entities;
 mod events;
 pub mod graph;
@@ -18,11 +19,12 @@ mod texts;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
+pub use depth::track_depths;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
 use tempograph_core::{
-    Issue, Observation, Timeline,
-    timeline::{AudioEvent, Correlation, Entity, Scene, ScreenText, Summary, Track, Video, VisualEvent},
+    Issue, MediaTime, Observation, Timeline,
+    timeline::{AudioEvent, Correlation, Entity, EntityDepth, Scene, ScreenText, Summary, Track, Video, VisualEvent},
 };
 pub use texts::TextOptions;
 
@@ -35,7 +37,7 @@ pub struct FuseInput<'a> {
     pub observations: &'a [Observation],
     /// The tracks that the detections name.
     pub tracks: &'a [Track],
-    /// Distance from the camera of each track, when a depth stage measured it.
+    /// How near each track was, when a depth stage measured it; [`track_depths`] finds it.
     pub depths: &'a [TrackDepth],
     /// Which audio stages ran, so that "nothing said" can be told from "nobody listened".
     pub heard: Heard,
@@ -50,13 +52,13 @@ pub struct Heard {
     pub words: bool,
 }
 
-/// Mean relative depth of a track: larger is farther; the unit only has to be one for all.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How near a track was.
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrackDepth {
     /// The track.
     pub track: u32,
-    /// Relative depth, above 0.
-    pub depth: f32,
+    /// Time and nearness, from the farthest (0) to the nearest (1) of its frame, in order of time.
+    pub near: Vec<(MediaTime, f32)>,
 }
 
 /// Every choice fusion makes, as numbers with names.
@@ -93,6 +95,8 @@ pub struct Fused {
     pub audio_events: Vec<AudioEvent>,
     /// Text in the picture in order of start.
     pub texts: Vec<ScreenText>,
+    /// How near entities are, in their order; only those that depth is known of.
+    pub depths: Vec<EntityDepth>,
     /// Correlations in order of audio, then visual event.
     pub correlations: Vec<Correlation>,
     /// The video in words, from facts alone.
@@ -110,6 +114,7 @@ impl Fused {
         timeline.visual_events = self.visual_events;
         timeline.audio_events = self.audio_events;
         timeline.texts = self.texts;
+        timeline.depths = self.depths;
         timeline.correlations = self.correlations;
         timeline.summary = self.summary;
         timeline.issues.extend(self.issues);
@@ -132,6 +137,8 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let texts = texts::texts(input.observations, &spans, end, &options.texts);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
+    let depths = depth::entity_depths(input.depths, &tracks, &grouped.entities);
+
     let mut fused = Fused {
         scenes,
         tracks,
@@ -140,6 +147,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         proximities: geometry.proximities,
         audio_events,
         texts,
+        depths,
         correlations,
         summary: Summary::default(),
         issues: Vec::new(),

@@ -121,6 +121,10 @@ settings! {
     text_model: Option<String> = "analyze.text_model", "";
     /// Frames a second in which text is looked for.
     text_fps: Between<0, 240> = "analyze.text_fps", "1";
+    /// Depth model. Unset: the best one present, if any.
+    depth_model: Option<String> = "analyze.depth_model", "";
+    /// Frames a second whose depth is estimated.
+    depth_fps: Between<0, 240> = "analyze.depth_fps", "1";
     /// Speech model.
     speech_model: String = "analyze.speech_model", "whisper-base";
     /// Spoken language as a two-letter tag. Unset: detected.
