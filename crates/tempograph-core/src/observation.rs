@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Detections, Issue, MediaTime, Span};
+use crate::{BoxXyxy, Detections, Issue, MediaTime, Span};
 
 /// One producer's claim about a span. Append-only: fusion weighs claims, it never edits them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,15 @@ pub enum Claim {
         /// The rows; with track ids once tracked.
         detections: Detections,
     },
+    /// What can be read in a frame; an empty list means it looked and read nothing.
+    Texts {
+        /// Frame number.
+        frame: u64,
+        /// From top to bottom.
+        lines: Vec<TextLine>,
+    },
+    /// How far away what a frame shows is, kept in the object store.
+    Depth(DepthMap),
     /// A small picture of a frame, kept in the object store.
     Thumbnail {
         /// Key of the object; several pictures share one.
@@ -65,6 +74,41 @@ pub enum Claim {
     Speech(SpeechSegment),
     /// Something went wrong here.
     Issue(Issue),
+}
+
+/// A line of text in a frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextLine {
+    /// What it says.
+    pub text: String,
+    /// 0 to 1: mean probability of its characters.
+    pub confidence: f32,
+    /// Where, in displayed pixels.
+    #[serde(rename = "box")]
+    pub bbox: BoxXyxy,
+}
+
+/// The inverse depth of a frame: larger is nearer, up to a scale and shift of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthMap {
+    /// Frame number.
+    pub frame: u64,
+    /// Key of the object that holds the map; several share one.
+    pub object: String,
+    /// First byte of this one.
+    pub offset: u64,
+    /// Its length in bytes; a 16-bit grey PNG from `low` (0) to `high` (65535).
+    pub len: u64,
+    /// Least value of the map.
+    pub low: f32,
+    /// Greatest value of the map.
+    pub high: f32,
+    /// Columns of `grid`.
+    pub columns: u32,
+    /// Rows of `grid`.
+    pub rows: u32,
+    /// Means over equal blocks of the frame, row by row, from `low` (0) to `high` (255).
+    pub grid: Vec<u8>,
 }
 
 /// Recognised speech of one span.

@@ -34,6 +34,9 @@ pub struct Timeline {
     pub emotions: Vec<Emotion>,
     /// Text in the picture.
     pub texts: Vec<ScreenText>,
+    /// How near entities are, where depth was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depths: Vec<EntityDepth>,
     /// What is seen and heard together.
     pub correlations: Vec<Correlation>,
     /// Moments worth keeping, best first.
@@ -315,6 +318,24 @@ pub struct ScreenText {
     pub bbox: BoxXyxy,
 }
 
+/// How near an entity is over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EntityDepth {
+    /// Id of the entity.
+    pub entity: String,
+    /// In order of time.
+    pub samples: Vec<DepthSample>,
+}
+
+/// How near something is in one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DepthSample {
+    /// Time of the frame.
+    pub t_s: MediaTime,
+    /// From the farthest (0) to the nearest (1) that the frame shows; compares within one frame.
+    pub nearness: f32,
+}
+
 /// A visual and an audio event that belong together in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Correlation {
@@ -442,6 +463,7 @@ impl Timeline {
             audio_events: Vec::new(),
             emotions: Vec::new(),
             texts: Vec::new(),
+            depths: Vec::new(),
             correlations: Vec::new(),
             highlights: Vec::new(),
             summary: Summary { backend: "template".to_owned(), ..Summary::default() },

@@ -1,7 +1,9 @@
 //! Model families (what a model means) and the model store (where its weights come from).
 
 pub mod ct2;
+pub mod depth;
 pub mod detect;
+pub mod ocr;
 pub mod onnx_graph;
 pub mod safetensors;
 pub mod store;

@@ -116,6 +116,14 @@ settings! {
     confidence: Between<0, 1> = "analyze.confidence", "0.35";
     /// How objects are followed: `bytetrack` or `sort`.
     tracker: TrackerName = "analyze.tracker", "bytetrack";
+    /// Text reading model. Unset: the best one present.
+    text_model: Option<String> = "analyze.text_model", "";
+    /// Frames a second in which text is looked for.
+    text_fps: Between<0, 240> = "analyze.text_fps", "1";
+    /// Depth model. Unset: the best one present, if any.
+    depth_model: Option<String> = "analyze.depth_model", "";
+    /// Frames a second whose depth is estimated.
+    depth_fps: Between<0, 240> = "analyze.depth_fps", "1";
     /// Speech model.
     speech_model: String = "analyze.speech_model", "whisper-base";
     /// Spoken language as a two-letter tag. Unset: detected.

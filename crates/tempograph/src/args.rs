@@ -80,7 +80,7 @@ pub(crate) struct Analyze {
     /// Where results go [default: `tempograph-out/FILE-NAME`]; with several sources, a folder for each inside
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
-    /// Run these stages only: scenes, thumbnails, detect, vad, speech
+    /// Run these stages only: scenes, thumbnails, detect, text, depth, vad, speech
     #[arg(long, value_name = "STAGE,…")]
     only: Option<String>,
     /// Leave these stages out
@@ -101,6 +101,18 @@ pub(crate) struct Analyze {
     /// How objects are followed
     #[arg(long, value_name = "bytetrack|sort")]
     tracker: Option<String>,
+    /// Text reading model
+    #[arg(long, value_name = "MODEL")]
+    text_model: Option<String>,
+    /// Frames a second in which text is looked for
+    #[arg(long, value_name = "FPS")]
+    text_fps: Option<String>,
+    /// Depth model
+    #[arg(long, value_name = "MODEL")]
+    depth_model: Option<String>,
+    /// Frames a second whose depth is estimated
+    #[arg(long, value_name = "FPS")]
+    depth_fps: Option<String>,
     /// Speech model
     #[arg(long, value_name = "MODEL")]
     speech_model: Option<String>,
@@ -169,6 +181,15 @@ pub(crate) struct Eval {
     /// mot: classes to score; all when absent
     #[arg(long, value_name = "LABEL,…", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
+    /// depth: what the truth holds
+    #[arg(long, value_name = "depth|disparity", default_value = "depth")]
+    pub(crate) depth_truth: String,
+    /// depth: what the result holds; ours holds inverse depth
+    #[arg(long, value_name = "depth|disparity", default_value = "disparity")]
+    pub(crate) depth_result: String,
+    /// depth: what is fitted before scoring
+    #[arg(long, value_name = "none|scale-shift|median", default_value = "scale-shift")]
+    pub(crate) align: String,
 }
 
 /// `tempograph models`.
@@ -232,6 +253,10 @@ impl Cli {
             set("analyze.detector", &a.detector);
             set("analyze.confidence", &a.confidence);
             set("analyze.tracker", &a.tracker);
+            set("analyze.text_model", &a.text_model);
+            set("analyze.text_fps", &a.text_fps);
+            set("analyze.depth_model", &a.depth_model);
+            set("analyze.depth_fps", &a.depth_fps);
             set("analyze.speech_model", &a.speech_model);
             set("analyze.language", &a.language);
             set("analyze.audio_stream", &a.audio_stream);

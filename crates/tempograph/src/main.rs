@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod depth;
 mod logging;
 mod output;
 mod progress;

@@ -10,7 +10,9 @@ use std::{
 use serde_json::json;
 use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime, Sampling, SessionOptions, timeline::ModelUse};
 use tempograph_models::{
+    depth::DepthEstimator,
     detect,
+    ocr::Reader,
     store::{Event, LocatedModel, Manifest, ModelStore, Status, StoreOptions},
     vad::{SegmentOptions, Silero},
     whisper::{Files, TranscribeOptions, Whisper},
@@ -18,8 +20,11 @@ use tempograph_models::{
 use tempograph_pipeline::{
     analyze::{
         asr::Asr,
-        detect::{DetectAnalyzer, DetectSettings, Gate, detector_options},
+        depth::{self, DepthAnalyzer},
+        detect::{DetectAnalyzer, DetectSettings, detector_options},
+        gate::Gate,
         scenes::{self, Detector, SceneAnalyzer},
+        text::{self, TextAnalyzer},
         thumbnails::{self, Thumbnails},
         track::{TrackOptions, TrackerKind},
         vad::Vad,
@@ -33,7 +38,10 @@ use tempograph_store::{FileObjects, Library};
 use crate::{progress::Display, settings::Settings};
 
 /// Names of stages, as in `--only` and `--skip`.
-const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "vad", "speech"];
+const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "text", "depth", "vad", "speech"];
+
+/// What reads text unless another model is present or named.
+const TEXT_MODEL: &str = "ppocr-v6-tiny";
 
 /// Knows the models on this machine and builds stages from the settings.
 pub(crate) struct Registry {
@@ -86,7 +94,13 @@ impl Registry {
             }
         }
         let store = model_store(settings, data)?;
-        for name in settings.detector.iter().chain([&settings.speech_model]) {
+        for name in settings
+            .detector
+            .iter()
+            .chain(&settings.text_model)
+            .chain(&settings.depth_model)
+            .chain([&settings.speech_model])
+        {
             store.manifest().get(name)?;
         }
         let runtime = Arc::new(Lazy {
@@ -118,13 +132,19 @@ impl Registry {
         if self.wants("detect") {
             needed.extend(s.detector.as_deref());
         }
+        if self.wants("text") {
+            needed.push(s.text_model.as_deref().unwrap_or(TEXT_MODEL));
+        }
+        if self.wants("depth") {
+            needed.extend(s.depth_model.as_deref());
+        }
         if self.wants("vad") {
             needed.push("silero-vad");
         }
         if self.wants("speech") {
             needed.push(&s.speech_model);
         }
-        let models = self.wants("detect") || self.wants("vad");
+        let models = ["detect", "text", "depth", "vad"].iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
         }
@@ -175,6 +195,7 @@ impl Registry {
             "{:?}",
             (
                 (&s.only, &s.skip, s.fps, &s.scene_detectors, &s.detector, s.confidence),
+                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps),
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
             )
         );
@@ -201,6 +222,20 @@ impl Registry {
             match self.detect_stage() {
                 Ok(stage) => stages.frames.push(stage),
                 Err(error) => stages.unavailable.push(("detect", error)),
+            }
+        }
+        if self.wants("text") {
+            match self.text_stage() {
+                Ok(stage) => stages.frames.push(stage),
+                Err(error) => stages.unavailable.push(("text", error)),
+            }
+        }
+        if self.wants("depth") {
+            match self.depth_stage(Arc::clone(library.objects())) {
+                Ok(stage) => stages.frames.push(stage),
+                // No package carries its weights, so that they are not here is news only to who asked for them.
+                Err(error) if error.kind() == ErrorKind::ModelMissing && !self.asked_for_depth() => {}
+                Err(error) => stages.unavailable.push(("depth", error)),
             }
         }
         if self.wants("vad") {
@@ -240,6 +275,65 @@ impl Registry {
                     let detector = detect::open(&family, session, &detector_options())?;
                     let settings = DetectSettings { fps, gate: gated.then(Gate::default) };
                     Ok(Box::new(DetectAnalyzer::new(detector, settings)) as _)
+                }),
+            },
+        })
+    }
+
+    fn text_stage(&self) -> Result<FrameStage> {
+        let model = match &self.settings.text_model {
+            Some(name) => self.store.locate(name)?,
+            None => self.store.preferred("text").or_else(|_| self.store.locate(TEXT_MODEL))?,
+        };
+        let fps = self.settings.text_fps.0;
+        let gated = self.settings.gate.is_on();
+        let runtime = Arc::clone(&self.runtime);
+        let session = SessionOptions { threads: self.threads() };
+        let (family, detector, recognizer) = (model.family.clone(), model.main(), model.dir.join("rec.onnx"));
+        Ok(FrameStage {
+            sampling: Sampling::Rate { fps },
+            stage: Stage {
+                name: "text",
+                version: 1,
+                params: json!({"fps": fps, "gate": gated}),
+                models: vec![used(&model)],
+                make: Box::new(move || {
+                    let runtime = runtime.get()?;
+                    let (detector, recognizer) =
+                        (runtime.load(&detector, &session)?, runtime.load(&recognizer, &session)?);
+                    let reader = Reader::new(&family, detector, recognizer)?;
+                    Ok(Box::new(TextAnalyzer::new(Box::new(reader), fps, gated.then(text::gate))) as _)
+                }),
+            },
+        })
+    }
+
+    fn asked_for_depth(&self) -> bool {
+        self.settings.depth_model.is_some() || self.settings.only.0.iter().any(|stage| stage == "depth")
+    }
+
+    fn depth_stage(&self, objects: Arc<FileObjects>) -> Result<FrameStage> {
+        let model = match &self.settings.depth_model {
+            Some(name) => self.store.locate(name)?,
+            None => self.store.preferred("depth")?,
+        };
+        let fps = self.settings.depth_fps.0;
+        let gated = self.settings.gate.is_on();
+        let runtime = Arc::clone(&self.runtime);
+        let session = SessionOptions { threads: self.threads() };
+        let (family, path) = (model.family.clone(), model.main());
+        Ok(FrameStage {
+            sampling: Sampling::Rate { fps },
+            stage: Stage {
+                name: "depth",
+                version: 1,
+                params: json!({"fps": fps, "gate": gated}),
+                models: vec![used(&model)],
+                make: Box::new(move || {
+                    let session = runtime.get()?.load(&path, &session)?;
+                    let estimator = DepthEstimator::new(&family, session, None)?;
+                    let gate = gated.then(depth::gate);
+                    Ok(Box::new(DepthAnalyzer::new(Box::new(estimator), objects, fps, gate)) as _)
                 }),
             },
         })

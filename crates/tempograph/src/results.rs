@@ -5,9 +5,12 @@ use std::{fs, path::Path, time::Instant};
 use tempograph_core::{Cancel, Claim, Error, ErrorKind, Issue, Result, Timeline, timeline::StageRun};
 use tempograph_export::{Export, Format, Observations, report};
 use tempograph_media::annotate;
-use tempograph_pipeline::run::{Analysis, Progress as _};
+use tempograph_pipeline::{
+    cache::Objects,
+    run::{Analysis, Progress as _},
+};
 
-use crate::{output, progress::Display, settings::Settings};
+use crate::{depth, output, progress::Display, settings::Settings};
 
 /// Raised whenever the annotated video would look different.
 const ANNOTATION_VERSION: u32 = 1;
@@ -64,8 +67,9 @@ pub(crate) fn draw(
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub(crate) fn write(mut analysis: Analysis, source: &Path, out: &Path) -> Result<Analysis> {
+pub(crate) fn write(mut analysis: Analysis, source: &Path, out: &Path, objects: &dyn Objects) -> Result<Analysis> {
     write_thumbnails(&mut analysis, out)?;
+    depth::write(&analysis, out, objects)?;
     write_cuts(&analysis, out)?;
     let detections = || Ok(Box::new(analysis.detections.iter().cloned().map(Ok)) as Observations<'_>);
     let export = Export::new(&analysis.timeline, &analysis.graph).with_observations(&detections);

@@ -36,6 +36,12 @@ fn fill(s: &mut String, timeline: &Timeline, out: &Path) -> fmt::Result {
     let list: Vec<_> = kinds.iter().take(8).map(|(kind, n)| format!("{n} {kind}")).collect();
     writeln!(s, "  entities  {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") })?;
     writeln!(s, "  events    {} seen, {} heard", timeline.visual_events.len(), timeline.audio_events.len())?;
+    if !timeline.texts.is_empty() {
+        let read: Vec<_> = timeline.texts.iter().take(6).map(|t| t.text.as_str()).collect();
+        let more = timeline.texts.len() - read.len();
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        writeln!(s, "  read      {}{rest}", read.join(" · "))?;
+    }
     for e in timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech).take(4) {
         if let Some(text) = &e.text {
             let mut text = text.clone();

@@ -15,7 +15,7 @@ mod nms;
 mod runner;
 mod ssd;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod yolo;
 
 pub use labels::COCO_80;

@@ -90,7 +90,7 @@ impl Picture for Still {
 }
 
 /// A frame whose pixels follow a formula of column and row.
-pub(super) fn frame(size: Size, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Frame {
+pub(crate) fn frame(size: Size, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Frame {
     let mut data = Vec::new();
     for y in 0..size.height {
         for x in 0..size.width {
@@ -110,12 +110,12 @@ fn repository() -> PathBuf {
 }
 
 /// A file of the repository.
-pub(super) fn asset(name: &str) -> PathBuf {
+pub(crate) fn asset(name: &str) -> PathBuf {
     repository().join(name)
 }
 
 /// A picture of the shared media; says so and gives none where they are not present.
-pub(super) fn shared_image(name: &str) -> Option<Frame> {
+pub(crate) fn shared_image(name: &str) -> Option<Frame> {
     let path = repository().join("../shared/media/image").join(name);
     if !path.exists() {
         println!("skipped: shared media not present");
@@ -126,7 +126,7 @@ pub(super) fn shared_image(name: &str) -> Option<Frame> {
 }
 
 /// A session of ONNX Runtime; says so and gives none where there is no library.
-pub(super) fn onnx(model: &Path, threads: usize) -> Option<Box<dyn Session>> {
+pub(crate) fn onnx(model: &Path, threads: usize) -> Option<Box<dyn Session>> {
     #[expect(clippy::disallowed_methods, reason = "a test asks the person who runs it")]
     let named = std::env::var_os("TEMPOGRAPH_ONNXRUNTIME").map(PathBuf::from);
     let usual = repository().join("target/onnxruntime/libonnxruntime.so");
@@ -150,7 +150,7 @@ pub(super) fn noise(seed: u32, shape: &[usize], scale: f64, offset: f64) -> Tens
 }
 
 /// A reference of `tests/data`.
-pub(super) fn golden(name: &str) -> serde_json::Value {
+pub(crate) fn golden(name: &str) -> serde_json::Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     serde_json::from_slice(&std::fs::read(path).expect("the reference is there")).expect("it is JSON")
 }

@@ -3,11 +3,10 @@
 //! A frame that looks like the one the detector last saw gets that one's detections again (the [`Gate`]). On a still
 //! picture this saves nearly all of the model's time; on a moving one it costs one look at the luma plane.
 
-use tempograph_core::{
-    Claim, Detections, Frame, FrameAnalyzer, MediaTime, Observation, Picture, Result, RgbRequest, Sampling,
-    ScaleFilter, Size, Span, YuvView,
-};
+use tempograph_core::{Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
 use tempograph_models::detect::{Detector, DetectorOptions};
+
+use super::gate::{Gate, Watch};
 
 /// Frames a second the detector sees by default. ByteTrack associates by overlap: a walker seen five times a second
 /// still overlaps the box before.
@@ -21,24 +20,6 @@ const MAX_DETECTIONS: usize = 100;
 /// What the stage asks of a detector.
 pub fn detector_options() -> DetectorOptions {
     DetectorOptions { confidence: CONFIDENCE, max_detections: MAX_DETECTIONS, ..DetectorOptions::default() }
-}
-
-/// When a frame counts as unchanged: its luma, averaged over 64 x 36 blocks, lies close to that of the frame the
-/// detector last saw. Levels are of 0 to 255.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Gate {
-    /// Mean absolute difference over the blocks, below which nothing moved as a whole.
-    pub mean: f32,
-    /// Difference of any one block, below which nothing small moved either. A block of a 640 px frame is 10 px wide.
-    pub block: f32,
-    /// The detector looks again after this long whatever it sees.
-    pub refresh: MediaTime,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { mean: 0.5, block: 3.0, refresh: MediaTime::from_millis(2_000) }
-    }
 }
 
 /// How the stage runs.
@@ -68,22 +49,18 @@ pub struct DetectCounts {
 /// The stage `detect`.
 pub struct DetectAnalyzer {
     detector: Box<dyn Detector>,
-    settings: DetectSettings,
-    last: Option<Seen>,
+    fps: f64,
+    watch: Option<Watch>,
+    last: Detections,
     counts: DetectCounts,
-}
-
-struct Seen {
-    time: MediaTime,
-    size: Size,
-    luma: Luma,
-    detections: Detections,
 }
 
 impl DetectAnalyzer {
     /// Runs `detector`, which [`detector_options`] suits.
     pub fn new(detector: Box<dyn Detector>, settings: DetectSettings) -> Self {
-        Self { detector, settings, last: None, counts: DetectCounts::default() }
+        let DetectSettings { fps, gate } = settings;
+        let watch = gate.map(Watch::new);
+        Self { detector, fps, watch, last: Detections::default(), counts: DetectCounts::default() }
     }
 
     /// What it did so far.
@@ -95,21 +72,6 @@ impl DetectAnalyzer {
         self.counts.detected += 1;
         Ok(self.detector.detect(&[frame])?.pop().unwrap_or_default())
     }
-
-    fn gated(&mut self, frame: &Frame, gate: Gate) -> Result<Detections> {
-        let (size, luma) = (frame.picture.size(), luma(frame.picture.as_ref())?);
-        if let Some(seen) = &self.last
-            && seen.size == size
-            && (frame.time - seen.time).nanos() < gate.refresh.nanos()
-            && unchanged(&seen.luma, &luma, gate)
-        {
-            self.counts.repeated += 1;
-            return Ok(seen.detections.clone());
-        }
-        let detections = self.look(frame)?;
-        self.last = Some(Seen { time: frame.time, size, luma, detections: detections.clone() });
-        Ok(detections)
-    }
 }
 
 impl FrameAnalyzer for DetectAnalyzer {
@@ -118,21 +80,29 @@ impl FrameAnalyzer for DetectAnalyzer {
     }
 
     fn needs(&self) -> Sampling {
-        Sampling::Rate { fps: self.settings.fps }
+        Sampling::Rate { fps: self.fps }
     }
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
-        let detections = match self.settings.gate {
-            Some(gate) => self.gated(frame, gate)?,
-            None => self.look(frame)?,
+        let unchanged = match &mut self.watch {
+            Some(watch) => watch.unchanged(frame)?,
+            None => false,
         };
+        if unchanged {
+            self.counts.repeated += 1;
+        } else {
+            self.last = self.look(frame)?;
+        }
+        let detections = self.last.clone();
         let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
         out.push(Observation { span, claim: Claim::Detections { frame: frame.index, detections } });
         Ok(())
     }
 
     fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
-        self.last = None;
+        if let Some(watch) = &mut self.watch {
+            watch.forget();
+        }
         Ok(())
     }
 
@@ -143,66 +113,6 @@ impl FrameAnalyzer for DetectAnalyzer {
     }
 }
 
-const COLUMNS: usize = 64;
-const ROWS: usize = 36;
-/// Rows read per block at least; of tall frames the others are left out.
-const ROWS_PER_BLOCK: usize = 8;
-
-/// Mean luma of each block.
-type Luma = Vec<f32>;
-
-fn unchanged(a: &Luma, b: &Luma, gate: Gate) -> bool {
-    let (mut sum, mut worst) = (0.0f32, 0.0f32);
-    for (a, b) in a.iter().zip(b) {
-        let d = (a - b).abs();
-        sum += d;
-        worst = worst.max(d);
-    }
-    a.len() == b.len() && sum <= gate.mean * a.len() as f32 && worst <= gate.block
-}
-
-fn luma(picture: &dyn Picture) -> Result<Luma> {
-    if let Some(view) = picture.yuv()
-        && let Some(luma) = of_plane(&view)
-    {
-        return Ok(luma);
-    }
-    let size = Size::new(COLUMNS as u32, ROWS as u32);
-    let rgb = picture.rgb(RgbRequest { size, filter: ScaleFilter::Area })?;
-    // BT.601 weights in 1/256.
-    let weigh = |&[r, g, b]: &[u8; 3]| (77.0 * f32::from(r) + 150.0 * f32::from(g) + 29.0 * f32::from(b)) / 256.0;
-    Ok(rgb.data.as_chunks::<3>().0.iter().map(weigh).collect())
-}
-
-/// Block means of the Y plane; `None` for a frame with fewer pixels than blocks.
-fn of_plane(view: &YuvView<'_>) -> Option<Luma> {
-    let (width, height) = (view.size.width as usize, view.size.height as usize);
-    let (plane, stride) = (view.planes[0], view.strides[0]);
-    if width < COLUMNS || height < ROWS {
-        return None;
-    }
-    let step = (height / ROWS / ROWS_PER_BLOCK).max(1);
-    let mut luma = Vec::with_capacity(COLUMNS * ROWS);
-    for by in 0..ROWS {
-        let rows = (by * height / ROWS..(by + 1) * height / ROWS).step_by(step);
-        let mut sums = [0u32; COLUMNS];
-        let mut count = 0;
-        for y in rows {
-            let row = plane.get(y * stride..y * stride + width)?;
-            for (bx, sum) in sums.iter_mut().enumerate() {
-                let block = &row[bx * width / COLUMNS..(bx + 1) * width / COLUMNS];
-                *sum += block.iter().map(|&v| u32::from(v)).sum::<u32>();
-            }
-            count += 1;
-        }
-        for (bx, sum) in sums.into_iter().enumerate() {
-            let columns = (bx + 1) * width / COLUMNS - bx * width / COLUMNS;
-            luma.push(sum as f32 / (count * columns) as f32);
-        }
-    }
-    Some(luma)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{
@@ -210,7 +120,7 @@ mod tests {
         atomic::{AtomicU64, Ordering},
     };
 
-    use tempograph_core::{BoxXyxy, Rgb};
+    use tempograph_core::{BoxXyxy, MediaTime, Picture, Rgb, RgbRequest, Size, YuvView};
 
     use super::*;
 

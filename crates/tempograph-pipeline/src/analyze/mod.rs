@@ -1,9 +1,12 @@
 //! Perception: what each stage measures, and what is decided from it.
 
 pub mod asr;
+pub mod depth;
 pub mod detect;
+pub mod gate;
 pub mod scenes;
 pub mod speech;
+pub mod text;
 pub mod thumbnails;
 pub mod track;
 pub mod vad;

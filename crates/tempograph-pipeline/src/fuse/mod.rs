@@ -6,6 +6,7 @@
 
 mod audio;
 mod correlate;
+mod depth;
 mod entities;
 mod events;
 pub mod graph;
@@ -14,26 +15,29 @@ mod scenes;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
+pub use depth::track_depths;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
 use tempograph_core::{
-    Issue, Observation, Timeline,
-    timeline::{AudioEvent, Correlation, Entity, Scene, Summary, Track, Video, VisualEvent},
+    Issue, MediaTime, Observation, Timeline,
+    timeline::{AudioEvent, Correlation, Entity, EntityDepth, Scene, ScreenText, Summary, Track, Video, VisualEvent},
 };
+pub use texts::TextOptions;
 
 /// What fusion starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct FuseInput<'a> {
     /// The file.
     pub video: &'a Video,
-    /// Cuts, tracked detections, voice and speech, in any order. Other claims are passed over.
+    /// Cuts, tracked detections, voice, speech and lines of text, in any order. Other claims are passed over.
     pub observations: &'a [Observation],
     /// The tracks that the detections name.
     pub tracks: &'a [Track],
-    /// Distance from the camera of each track, when a depth stage measured it.
+    /// How near each track was, when a depth stage measured it; [`track_depths`] finds it.
     pub depths: &'a [TrackDepth],
     /// Which audio stages ran, so that "nothing said" can be told from "nobody listened".
     pub heard: Heard,
@@ -48,13 +52,13 @@ pub struct Heard {
     pub words: bool,
 }
 
-/// Mean relative depth of a track: larger is farther; the unit only has to be one for all.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How near a track was.
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrackDepth {
     /// The track.
     pub track: u32,
-    /// Relative depth, above 0.
-    pub depth: f32,
+    /// Time and nearness, from the farthest (0) to the nearest (1) of its frame, in order of time.
+    pub near: Vec<(MediaTime, f32)>,
 }
 
 /// Every choice fusion makes, as numbers with names.
@@ -70,6 +74,8 @@ pub struct FuseOptions {
     pub audio: AudioOptions,
     /// Which visual and audio events belong together.
     pub correlations: CorrelationOptions,
+    /// When what was read is a text.
+    pub texts: TextOptions,
 }
 
 /// The parts of a [`Timeline`] that fusion decides.
@@ -87,6 +93,10 @@ pub struct Fused {
     pub proximities: Vec<Proximity>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
+    /// Text in the picture in order of start.
+    pub texts: Vec<ScreenText>,
+    /// How near entities are, in their order; only those that depth is known of.
+    pub depths: Vec<EntityDepth>,
     /// Correlations in order of audio, then visual event.
     pub correlations: Vec<Correlation>,
     /// The video in words, from facts alone.
@@ -103,6 +113,8 @@ impl Fused {
         timeline.entities = self.entities;
         timeline.visual_events = self.visual_events;
         timeline.audio_events = self.audio_events;
+        timeline.texts = self.texts;
+        timeline.depths = self.depths;
         timeline.correlations = self.correlations;
         timeline.summary = self.summary;
         timeline.issues.extend(self.issues);
@@ -121,7 +133,11 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
     let audio_events = audio::events(input, &options.audio);
+    let end = input.video.start_s + input.video.duration_s;
+    let texts = texts::texts(input.observations, &spans, end, &options.texts);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
+
+    let depths = depth::entity_depths(input.depths, &tracks, &grouped.entities);
 
     let mut fused = Fused {
         scenes,
@@ -130,6 +146,8 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         visual_events: geometry.events,
         proximities: geometry.proximities,
         audio_events,
+        texts,
+        depths,
         correlations,
         summary: Summary::default(),
         issues: Vec::new(),

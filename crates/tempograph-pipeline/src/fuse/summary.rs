@@ -75,6 +75,16 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
         let _infallible = write!(text, " Movement: {}.", list.join(", "));
     }
 
+    let mut read: Vec<&str> = Vec::new();
+    for text in fused.texts.iter().filter(|t| touches(t.span)) {
+        if !read.contains(&text.text.as_str()) {
+            read.push(&text.text);
+        }
+    }
+    if !read.is_empty() {
+        let _infallible = write!(text, " Read: “{}”.", shorten(&read.join(" · ")));
+    }
+
     let spoken: Vec<&AudioEvent> =
         fused.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech && touches(e.span)).collect();
     if !spoken.is_empty() {

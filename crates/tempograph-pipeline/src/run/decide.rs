@@ -113,11 +113,12 @@ pub(crate) fn decide(
     let others = observations.len();
     observations.append(&mut detections);
     let graph: Graph = timed("fuse", &mut stages, || {
+        let depths = fuse::track_depths(&observations, &timeline.video);
         let input = FuseInput {
             video: &timeline.video,
             observations: &observations,
             tracks: &tracks,
-            depths: &[],
+            depths: &depths,
             heard: options.heard,
         };
         let mut fused = fuse::fuse(&input, &options.fuse);
@@ -131,7 +132,14 @@ pub(crate) fn decide(
 
     let thumbnails =
         timeline.scenes.iter().map(|scene| thumbnail(scene, &gathered.thumbnails, objects)).collect::<Result<_>>()?;
-    Ok(Analysis { timeline, detections, graph, cuts, thumbnails })
+    let depths = observations
+        .into_iter()
+        .filter_map(|o| match o.claim {
+            Claim::Depth(map) => Some((o.span, map)),
+            _ => None,
+        })
+        .collect();
+    Ok(Analysis { timeline, detections, graph, cuts, thumbnails, depths })
 }
 
 fn timed<T>(name: &str, stages: &mut Vec<StageRun>, work: impl FnOnce() -> T) -> T {

@@ -25,7 +25,7 @@ mod stage;
 use std::path::Path;
 
 use serde_json::json;
-use tempograph_core::{Cancel, Claim, Graph, Issue, MediaTime, Observation, Result, Span, Timeline};
+use tempograph_core::{Cancel, Claim, DepthMap, Graph, Issue, MediaTime, Observation, Result, Span, Timeline};
 use tempograph_media::MediaInfo;
 
 use self::{
@@ -84,6 +84,8 @@ pub struct Analysis {
     pub cuts: Vec<SceneCuts>,
     /// A JPEG for each scene, in order, where there is one.
     pub thumbnails: Vec<Option<Vec<u8>>>,
+    /// When depth was measured, in order of time, with where each map is kept.
+    pub depths: Vec<(Span, DepthMap)>,
 }
 
 /// Runs every stage that is not cached, decides and fuses.

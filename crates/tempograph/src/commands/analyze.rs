@@ -91,7 +91,7 @@ impl Job<'_> {
         drop(lock);
         results::draw(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
         self.measure(&mut analysis, started, cpu_before);
-        let analysis = results::write(analysis, self.path, self.out)?;
+        let analysis = results::write(analysis, self.path, self.out, self.library.objects().as_ref())?;
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
         if self.args.json {
             let text = results::json(&analysis.timeline)?;

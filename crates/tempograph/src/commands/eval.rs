@@ -8,7 +8,7 @@ use crate::{args, commands};
 /// Prints the scores as JSON.
 pub(crate) fn run(args: &args::Eval) -> Result<u8> {
     let defaults = EvalOptions::default();
-    let options = EvalOptions {
+    let mut options = EvalOptions {
         normalize: args.normalize,
         skip_overlap: args.skip_overlap,
         collar: args.collar.unwrap_or(defaults.collar),
@@ -19,6 +19,7 @@ pub(crate) fn run(args: &args::Eval) -> Result<u8> {
         video: args.video.clone(),
         ..defaults
     };
+    options.set_depth(&args.depth_truth, &args.depth_result, &args.align)?;
     commands::print_json(&tempograph_eval::run(&args.kind, &args.truth, &args.file, &options)?)?;
     Ok(0)
 }

@@ -103,7 +103,7 @@ pub(super) struct Geometry {
 /// The events and proximities of all scenes. `movers` are ordered by scene.
 pub(super) fn find(movers: &[Mover], scenes: &[Span], depths: &[TrackDepth], options: &EventOptions) -> Geometry {
     let options = &EventOptions { step_s: options.step_s.max(0.01), ..options.clone() };
-    let depths: BTreeMap<u32, f32> = depths.iter().map(|d| (d.track, d.depth)).collect();
+    let depths: Depths<'_> = depths.iter().map(|d| (d.track, d.near.as_slice())).collect();
     let mut geometry = Geometry::default();
     for in_scene in movers.chunk_by(|a, b| a.scene == b.scene) {
         if let Some(&scene) = scenes.get(in_scene[0].scene) {
@@ -120,8 +120,11 @@ pub(super) fn find(movers: &[Mover], scenes: &[Span], depths: &[TrackDepth], opt
     geometry
 }
 
-fn scene_events(movers: &[Mover], scene: Span, depths: &BTreeMap<u32, f32>, o: &EventOptions, out: &mut Geometry) {
-    let motions: Vec<Motion<'_>> = movers.iter().filter_map(|m| Motion::new(m, scene, o)).collect();
+/// Nearness of tracks over time.
+type Depths<'a> = BTreeMap<u32, &'a [(MediaTime, f32)]>;
+
+fn scene_events(movers: &[Mover], scene: Span, depths: &Depths<'_>, o: &EventOptions, out: &mut Geometry) {
+    let motions: Vec<Motion<'_>> = movers.iter().filter_map(|m| Motion::new(m, scene, depths, o)).collect();
     let rules = Rules {
         options: o,
         camera: motion::camera_moves(&motions, o),
@@ -140,9 +143,6 @@ fn scene_events(movers: &[Mover], scene: Span, depths: &BTreeMap<u32, f32>, o: &
     for pair in &pairs {
         trail::trails(pair, &rules, &mut found);
         avoid::avoid(pair, &rules, &mut found);
-        if depth_differs(pair, depths, o) {
-            continue;
-        }
         let near = near::near(pair, &rules);
         let meetings = near::meetings(pair, &near, &rules);
         near::closing(pair, &meetings, &rules, &mut found);
@@ -175,25 +175,27 @@ fn pairs<'m, 'a>(motions: &'m [Motion<'a>], options: &EventOptions) -> Vec<Pair<
     keys.into_iter().filter_map(|(a, b)| Pair::new(&motions[a], &motions[b], options)).collect()
 }
 
-/// Whether a depth stage put the two too far from each other.
-fn depth_differs(pair: &Pair<'_, '_>, depths: &BTreeMap<u32, f32>, options: &EventOptions) -> bool {
-    let depth = |m: &Motion<'_>| {
-        let known: Vec<f64> = m.mover.tracks.iter().filter_map(|(t, _)| depths.get(t)).map(|&d| f64::from(d)).collect();
-        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-    };
-    match (depth(pair.a), depth(pair.b)) {
-        (Some(a), Some(b)) => a.max(b) > a.min(b) * options.max_depth_ratio,
-        _ => false,
-    }
-}
-
 /// `score × (0.6 + 0.4 · margin) × d / (d + min / 2)`: how sure the detections are, how clear the
-/// movement is, and how long it lasts against the shortest of its kind.
+/// movement is (with depth, where it is known), and how long it lasts against the shortest of its kind.
 fn confidence(found: &Found, rules: &Rules<'_>) -> f32 {
     let score = found.who.iter().map(|&i| rules.motions[i].mover.score).sum::<f64>() / found.who.len().max(1) as f64;
     let seconds = rules.seconds(&found.run);
-    let value = score * (0.6 + 0.4 * found.margin.clamp(0.0, 1.0)) * seconds / (seconds + found.min_s / 2.0);
+    let margin = (found.margin + confirmed(found, rules)).clamp(0.0, 1.0);
+    let value = score * (0.6 + 0.4 * margin) * seconds / (seconds + found.min_s / 2.0);
     (value.clamp(0.0, 1.0) as f32).min(found.ceiling)
+}
+
+/// What measured depth adds to the margin of an approach or departure: boxes that meet in the picture may be far
+/// apart, unless depth says that they were at one distance when they met.
+fn confirmed(found: &Found, rules: &Rules<'_>) -> f64 {
+    let together = match found.kind {
+        VisualEventKind::Approach => *found.run.end(),
+        VisualEventKind::Depart => *found.run.start(),
+        _ => return 0.0,
+    };
+    let known = |&i: &usize| rules.motions[i].at(together).is_some_and(|s| s.near.is_some());
+    // Those at different distances are not near and met nobody, so to be known is to agree.
+    if found.who.iter().all(known) { rules.options.depth_margin } else { 0.0 }
 }
 
 /// Keeps the surest where one pair or one entity would have too many of a kind.
@@ -230,6 +232,21 @@ fn proximity(pair: &Pair<'_, '_>, run: &RangeInclusive<usize>, scene: Span, rule
     }
 }
 
+/// Which of two stands in front of the other, in words, where depth tells them apart for most of the time.
+fn in_front(found: &Found, rules: &Rules<'_>) -> String {
+    let [a, b] = found.who[..] else { return String::new() };
+    let (a, b) = (&rules.motions[a], &rules.motions[b]);
+    let gap = |k: usize| Some(a.at(k)?.near? - b.at(k)?.near?);
+    let mut gaps: Vec<f64> = found.run.clone().filter_map(gap).collect();
+    gaps.sort_by(f64::total_cmp);
+    let Some(&median) = gaps.get(gaps.len() / 2) else { return String::new() };
+    let (front, back) = if median > 0.0 { (a, b) } else { (b, a) };
+    if median.abs() < rules.options.front_gap {
+        return String::new();
+    }
+    format!(", {} in front of {}", front.mover.id, back.mover.id)
+}
+
 fn time(k: usize, scene: Span, options: &EventOptions) -> MediaTime {
     scene.start + MediaTime::from_secs_f64(k as f64 * options.step_s)
 }
@@ -247,7 +264,7 @@ fn event(found: &Found, scene: Span, rules: &Rules<'_>) -> VisualEvent {
         kind: found.kind,
         entities: movers.iter().map(|m| m.id.clone()).collect(),
         span,
-        description: words::describe(found.kind, &movers),
+        description: words::describe(found.kind, &movers) + &in_front(found, rules),
         confidence: confidence(found, rules),
         origin: "geometry".to_owned(),
         evidence: words::evidence(span, &movers),

@@ -4,7 +4,7 @@ use tempograph_core::Span;
 
 use super::{
     super::{entities::Mover, paths::Spot},
-    EventOptions,
+    Depths, EventOptions,
 };
 
 /// Place and speed of an object at a grid point. Pixels and pixels a second, the height axis
@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) width: f64,
     /// One body length.
     pub(super) diagonal: f64,
+    /// Nearness among what the frame shows, 0 to 1, where depth was measured.
+    pub(super) near: Option<f64>,
 }
 
 impl State {
@@ -47,7 +49,7 @@ pub(super) struct Motion<'a> {
 
 impl<'a> Motion<'a> {
     /// The motion of `mover` in the scene at `scene`; `None` when it was seen too little.
-    pub(super) fn new(mover: &'a Mover, scene: Span, options: &EventOptions) -> Option<Self> {
+    pub(super) fn new(mover: &'a Mover, scene: Span, depths: &Depths<'_>, options: &EventOptions) -> Option<Self> {
         let time = |s: &Spot| (s.time - scene.start).as_secs_f64();
         let (first, last) = (time(mover.spots.first()?), time(mover.spots.last()?));
         if last - first < options.min_seen_s || mover.score < options.min_score || first < 0.0 {
@@ -62,6 +64,7 @@ impl<'a> Motion<'a> {
         let rows = filtered(&mover.spots, time);
         let from = (first / options.step_s - 1e-6).ceil().max(0.0) as usize;
         let to = (last / options.step_s + 1e-6).floor().max(0.0) as usize;
+        let near: Vec<(f64, f64)> = nearness(mover, scene, depths);
         let mut states = Vec::with_capacity(to.saturating_sub(from) + 1);
         let (mut low, mut high) = (0, 0);
         for k in from..=to {
@@ -75,7 +78,8 @@ impl<'a> Motion<'a> {
             let next = rows.partition_point(|r| r[0] < t - 1e-9);
             let hole = if next == 0 || next >= rows.len() { 0.0 } else { rows[next][0] - rows[next - 1][0] };
             let state = if hole <= bridge { fit(&rows[low..high], t, options.foreshortening) } else { None };
-            states.push(state.or_else(|| bridged(&rows, next, hole <= bridge, t, options.foreshortening)));
+            let state = state.or_else(|| bridged(&rows, next, hole <= bridge, t, options.foreshortening));
+            states.push(state.map(|s| State { near: near_at(&near, t, options.depth_bridge_s), ..s }));
         }
         let is = |list: &[String]| list.contains(&mover.label);
         let nature = match () {
@@ -136,7 +140,8 @@ fn fit(rows: &[[f64; 5]], t: f64, foreshortening: f64) -> Option<State> {
     let ((x, vx), (y, vy)) = (line(1), line(2));
     let (width, height) = (mean(3), mean(4));
     let diagonal = width.hypot(height);
-    (diagonal > 0.0).then_some(State { at: [x, y * foreshortening], speed: [vx, vy * foreshortening], width, diagonal })
+    let (at, speed) = ([x, y * foreshortening], [vx, vy * foreshortening]);
+    (diagonal > 0.0).then_some(State { at, speed, width, diagonal, near: None })
 }
 
 /// A state between two boxes when too few lie near for [`fit`].
@@ -155,7 +160,36 @@ fn bridged(rows: &[[f64; 5]], next: usize, allowed: bool, t: f64, foreshortening
         speed: [slope(1), slope(2) * foreshortening],
         width: mix(3),
         diagonal,
+        near: None,
     })
+}
+
+/// Seconds into the scene and nearness of the mover's tracks, in order of time.
+fn nearness(mover: &Mover, scene: Span, depths: &Depths<'_>) -> Vec<(f64, f64)> {
+    let samples = mover.tracks.iter().filter_map(|(track, _)| depths.get(track)).flat_map(|near| near.iter());
+    let mut near: Vec<(f64, f64)> = samples
+        .filter(|(time, _)| scene.contains(*time))
+        .map(|&(time, near)| ((time - scene.start).as_secs_f64(), f64::from(near)))
+        .collect();
+    near.sort_by(|a, b| a.0.total_cmp(&b.0));
+    near
+}
+
+/// Nearness at `t`: between two measurements that are close enough in time, or that of one close by.
+fn near_at(near: &[(f64, f64)], t: f64, bridge_s: f64) -> Option<f64> {
+    let next = near.partition_point(|n| n.0 < t);
+    let before = next.checked_sub(1).map(|i| near[i]);
+    let after = near.get(next).copied();
+    match (before, after) {
+        (Some(a), Some(b)) if b.0 - a.0 <= bridge_s => {
+            let share = if b.0 > a.0 { (t - a.0) / (b.0 - a.0) } else { 0.0 };
+            Some(a.1 + (b.1 - a.1) * share)
+        }
+        (a, b) => {
+            let close = [a, b].into_iter().flatten().filter(|n| (n.0 - t).abs() <= bridge_s / 2.0);
+            close.min_by(|a, b| (a.0 - t).abs().total_cmp(&(b.0 - t).abs())).map(|n| n.1)
+        }
+    }
 }
 
 /// At which grid points most objects move alike, so that the camera must be moving.

@@ -25,8 +25,15 @@ pub struct EventOptions {
     pub foreshortening: f64,
     /// Two of one class whose diagonals differ by more are at different depths, so never near.
     pub max_size_ratio: f64,
-    /// Two whose measured depths differ by more are never near.
-    pub max_depth_ratio: f64,
+    /// Two whose measured nearness (0 to 1 within a frame) differs by more are not near. Parts of one object that
+    /// stands askew, such as the two wheels of a motorcycle across the picture, differ by half of that.
+    pub max_depth_gap: f64,
+    /// From this difference on one stands in front of the other.
+    pub front_gap: f64,
+    /// Longest time between two measurements of depth that is bridged, and beyond one that it still holds.
+    pub depth_bridge_s: f64,
+    /// What depth that agrees adds to the margin of an approach or departure.
+    pub depth_margin: f64,
     /// Classes that act of their own will.
     pub beings: Vec<String>,
     /// Classes that somebody drives.
@@ -134,7 +141,10 @@ impl Default for EventOptions {
             min_score: 0.3,
             foreshortening: 2.0,
             max_size_ratio: 1.8,
-            max_depth_ratio: 1.5,
+            max_depth_gap: 0.25,
+            front_gap: 0.08,
+            depth_bridge_s: 2.5,
+            depth_margin: 0.25,
             beings: names(&[
                 "person",
                 "pedestrian",

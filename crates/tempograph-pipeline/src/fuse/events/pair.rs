@@ -78,6 +78,9 @@ fn link(a: &Motion<'_>, b: &Motion<'_>, k: usize, same_class: bool, options: &Ev
     if same_class && large > small * options.max_size_ratio {
         return None;
     }
+    if s.near.zip(t.near).is_some_and(|(a, b)| (a - b).abs() > options.max_depth_gap) {
+        return None;
+    }
     let unit = (s.diagonal + t.diagonal) / 2.0;
     let apart = sub(t.at, s.at);
     let sideways = (apart[0].abs() - (s.width + t.width) / 2.0).max(0.0);
