@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Detections, Issue, MediaTime, Span};
+use crate::{BoxXyxy, Detections, Issue, MediaTime, Span};
 
 /// One producer's claim about a span. Append-only: fusion weighs claims, it never edits them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,8 +63,49 @@ pub enum Claim {
     },
     /// Recognised speech.
     Speech(SpeechSegment),
+    /// What sounds like what in windows that begin evenly over the span.
+    Sounds(SoundScores),
+    /// Loudness of consecutive pieces that fill the span evenly.
+    AudioLevels {
+        /// Root mean square of each, decibels relative to full scale.
+        levels: Vec<f32>,
+    },
+    /// The faces in a frame; an empty list means that it was looked at and none was seen.
+    Faces {
+        /// Frame number.
+        frame: u64,
+        /// In order of falling score.
+        faces: Vec<FaceSeen>,
+    },
     /// Something went wrong here.
     Issue(Issue),
+}
+
+/// How much consecutive windows sound like each class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SoundScores {
+    /// How long a window is; longer than the time between two of them.
+    #[serde(rename = "window_s")]
+    pub window: MediaTime,
+    /// AudioSet's names of the classes that scored somewhere in the span.
+    pub classes: Vec<String>,
+    /// For each window the classes, as positions in `classes`, that reached the least score kept, with scores of 0 to 1.
+    pub windows: Vec<Vec<(u16, f32)>>,
+}
+
+/// The facial emotions that are told apart, in the order of [`FaceSeen::emotions`]: the classes of FER2013.
+pub const FACE_EMOTIONS: [&str; 7] = ["anger", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
+
+/// A face in one frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaceSeen {
+    /// Where, in displayed pixels.
+    #[serde(rename = "box")]
+    pub bbox: BoxXyxy,
+    /// How surely it is a face, 0 to 1.
+    pub score: f32,
+    /// Scores of [`FACE_EMOTIONS`], 1 in sum; empty when they were not measured.
+    pub emotions: Vec<f32>,
 }
 
 /// Recognised speech of one span.

@@ -2,8 +2,10 @@
 
 pub mod ct2;
 pub mod detect;
+pub mod faces;
 pub mod onnx_graph;
 pub mod safetensors;
+pub mod sounds;
 pub mod store;
 pub mod vad;
 pub mod whisper;

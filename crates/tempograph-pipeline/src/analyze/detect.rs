@@ -148,10 +148,11 @@ const ROWS: usize = 36;
 /// Rows read per block at least; of tall frames the others are left out.
 const ROWS_PER_BLOCK: usize = 8;
 
-/// Mean luma of each block.
-type Luma = Vec<f32>;
+/// Mean luma of each block, row by row.
+pub(super) type Luma = Vec<f32>;
 
-fn unchanged(a: &Luma, b: &Luma, gate: Gate) -> bool {
+/// Whether `b` shows what `a` shows, as `gate` takes it.
+pub(super) fn unchanged(a: &Luma, b: &Luma, gate: Gate) -> bool {
     let (mut sum, mut worst) = (0.0f32, 0.0f32);
     for (a, b) in a.iter().zip(b) {
         let d = (a - b).abs();
@@ -161,7 +162,8 @@ fn unchanged(a: &Luma, b: &Luma, gate: Gate) -> bool {
     a.len() == b.len() && sum <= gate.mean * a.len() as f32 && worst <= gate.block
 }
 
-fn luma(picture: &dyn Picture) -> Result<Luma> {
+/// The picture as block means.
+pub(super) fn luma(picture: &dyn Picture) -> Result<Luma> {
     if let Some(view) = picture.yuv()
         && let Some(luma) = of_plane(&view)
     {

@@ -2,7 +2,9 @@
 
 pub mod asr;
 pub mod detect;
+pub mod faces;
 pub mod scenes;
+pub mod sounds;
 pub mod speech;
 pub mod thumbnails;
 pub mod track;

@@ -8,9 +8,11 @@ mod audio;
 mod correlate;
 mod entities;
 mod events;
+mod faces;
 pub mod graph;
 mod paths;
 mod scenes;
+mod sounds;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -19,9 +21,11 @@ pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
+pub use faces::FaceOptions;
+pub use sounds::SoundOptions;
 use tempograph_core::{
     Issue, Observation, Timeline,
-    timeline::{AudioEvent, Correlation, Entity, Scene, Summary, Track, Video, VisualEvent},
+    timeline::{AudioEvent, Correlation, Emotion, Entity, FaceTrack, Scene, Summary, Track, Video, VisualEvent},
 };
 
 /// What fusion starts from.
@@ -29,7 +33,7 @@ use tempograph_core::{
 pub struct FuseInput<'a> {
     /// The file.
     pub video: &'a Video,
-    /// Cuts, tracked detections, voice and speech, in any order. Other claims are passed over.
+    /// Cuts, tracked detections, faces, voice, speech and sounds, in any order. Other claims are passed over.
     pub observations: &'a [Observation],
     /// The tracks that the detections name.
     pub tracks: &'a [Track],
@@ -66,6 +70,8 @@ pub struct FuseOptions {
     pub entities: EntityOptions,
     /// When movement is an event.
     pub events: EventOptions,
+    /// When faces are one, whose they are and what they express.
+    pub faces: FaceOptions,
     /// What counts as an audio event.
     pub audio: AudioOptions,
     /// Which visual and audio events belong together.
@@ -85,6 +91,10 @@ pub struct Fused {
     pub visual_events: Vec<VisualEvent>,
     /// When two entities are near each other, in order of start; the graph's `near` edges.
     pub proximities: Vec<Proximity>,
+    /// Faces in order of first appearance.
+    pub faces: Vec<FaceTrack>,
+    /// Facial emotions in order of start.
+    pub emotions: Vec<Emotion>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
     /// Correlations in order of audio, then visual event.
@@ -102,6 +112,8 @@ impl Fused {
         timeline.tracks = self.tracks;
         timeline.entities = self.entities;
         timeline.visual_events = self.visual_events;
+        timeline.faces = self.faces;
+        timeline.emotions = self.emotions;
         timeline.audio_events = self.audio_events;
         timeline.correlations = self.correlations;
         timeline.summary = self.summary;
@@ -120,6 +132,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let paths = paths::paths(input.observations, &tracks, &spans);
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
+    let (faces, emotions) = faces::faces(input.observations, &spans, &paths, &tracks, &options.faces);
     let audio_events = audio::events(input, &options.audio);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
@@ -129,6 +142,8 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         entities: grouped.entities,
         visual_events: geometry.events,
         proximities: geometry.proximities,
+        faces,
+        emotions,
         audio_events,
         correlations,
         summary: Summary::default(),
