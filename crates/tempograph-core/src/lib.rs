@@ -32,7 +32,9 @@ pub use frame::{Frame, Picture, Rgb, RgbRequest, ScaleFilter, YuvView};
 pub use geometry::{BoxXyxy, Size};
 pub use graph::{Edge, Graph, Node, NodeKind};
 pub use issue::Issue;
-pub use observation::{Claim, DepthMap, Observation, SpeechSegment, TextLine, Word};
+pub use observation::{
+    Claim, DepthMap, FACE_EMOTIONS, FaceSeen, Observation, SoundScores, SpeechSegment, TextLine, Word,
+};
 pub use session::{Runtime, Session, SessionOptions, Tensor, TensorData, TensorInfo};
 pub use time::{MediaTime, Span};
 pub use timeline::Timeline;

@@ -72,6 +72,20 @@ pub enum Claim {
     },
     /// Recognised speech.
     Speech(SpeechSegment),
+    /// What sounds like what in windows that begin evenly over the span.
+    Sounds(SoundScores),
+    /// Loudness of consecutive pieces that fill the span evenly.
+    AudioLevels {
+        /// Root mean square of each, decibels relative to full scale.
+        levels: Vec<f32>,
+    },
+    /// The faces in a frame; an empty list means that it was looked at and none was seen.
+    Faces {
+        /// Frame number.
+        frame: u64,
+        /// In order of falling score.
+        faces: Vec<FaceSeen>,
+    },
     /// Something went wrong here.
     Issue(Issue),
 }
@@ -109,6 +123,33 @@ pub struct DepthMap {
     pub rows: u32,
     /// Means over equal blocks of the frame, row by row, from `low` (0) to `high` (255).
     pub grid: Vec<u8>,
+}
+
+/// How much consecutive windows sound like each class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SoundScores {
+    /// How long a window is; longer than the time between two of them.
+    #[serde(rename = "window_s")]
+    pub window: MediaTime,
+    /// AudioSet's names of the classes that scored somewhere in the span.
+    pub classes: Vec<String>,
+    /// For each window the classes, as positions in `classes`, that reached the least score kept, with scores of 0 to 1.
+    pub windows: Vec<Vec<(u16, f32)>>,
+}
+
+/// The facial emotions that are told apart, in the order of [`FaceSeen::emotions`]: the classes of FER2013.
+pub const FACE_EMOTIONS: [&str; 7] = ["anger", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
+
+/// A face in one frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaceSeen {
+    /// Where, in displayed pixels.
+    #[serde(rename = "box")]
+    pub bbox: BoxXyxy,
+    /// How surely it is a face, 0 to 1.
+    pub score: f32,
+    /// Scores of [`FACE_EMOTIONS`], 1 in sum; empty when they were not measured.
+    pub emotions: Vec<f32>,
 }
 
 /// Recognised speech of one span.

@@ -30,6 +30,9 @@ pub struct Timeline {
     pub visual_events: Vec<VisualEvent>,
     /// What is heard.
     pub audio_events: Vec<AudioEvent>,
+    /// Faces followed from frame to frame.
+    #[serde(default)]
+    pub faces: Vec<FaceTrack>,
     /// Facial emotion over time.
     pub emotions: Vec<Emotion>,
     /// Text in the picture.
@@ -262,6 +265,9 @@ pub struct AudioEvent {
     /// Class of a sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// What else a sound may be, the likeliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<SoundLabel>,
     /// 0 to 1.
     pub confidence: f32,
     /// How it is said.
@@ -270,6 +276,15 @@ pub struct AudioEvent {
     /// How it sounds to feel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emotion: Option<String>,
+}
+
+/// A class that a sound may belong to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SoundLabel {
+    /// AudioSet's name.
+    pub label: String,
+    /// 0 to 1.
+    pub confidence: f32,
 }
 
 /// How something is said.
@@ -287,6 +302,29 @@ pub struct Prosody {
     pub rate_wps: Option<f32>,
 }
 
+/// A face followed from frame to frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FaceTrack {
+    /// `F1`, `F2`, … in order of first appearance.
+    pub id: String,
+    /// First to last time it was seen.
+    #[serde(flatten)]
+    pub span: Span,
+    /// Mean certainty that it is a face, 0 to 1.
+    pub score: f32,
+    /// Analysed frames it was seen in.
+    pub frames: u64,
+    /// The person's track that carries it.
+    pub track: Option<u32>,
+    /// The entity of that track.
+    pub entity: Option<String>,
+    /// Where it was seen largest, in displayed pixels.
+    #[serde(rename = "box")]
+    pub bbox: BoxXyxy,
+    /// When that was.
+    pub box_time_s: MediaTime,
+}
+
 /// A facial emotion over an interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Emotion {
@@ -294,6 +332,9 @@ pub struct Emotion {
     pub entity: Option<String>,
     /// Whose, as a track.
     pub track: Option<u32>,
+    /// Whose, as a face.
+    #[serde(default)]
+    pub face: Option<String>,
     /// When.
     #[serde(flatten)]
     pub span: Span,
@@ -461,6 +502,7 @@ impl Timeline {
             entities: Vec::new(),
             visual_events: Vec::new(),
             audio_events: Vec::new(),
+            faces: Vec::new(),
             emotions: Vec::new(),
             texts: Vec::new(),
             depths: Vec::new(),

@@ -3,9 +3,11 @@
 pub mod ct2;
 pub mod depth;
 pub mod detect;
+pub mod faces;
 pub mod ocr;
 pub mod onnx_graph;
 pub mod safetensors;
+pub mod sounds;
 pub mod store;
 pub mod vad;
 pub mod whisper;

@@ -12,7 +12,9 @@ use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime, Sampling, Sessi
 use tempograph_models::{
     depth::DepthEstimator,
     detect,
+    faces::{BlazeFace, Emotions, FaceOptions, FaceSearch},
     ocr::Reader,
+    sounds::Yamnet,
     store::{Event, LocatedModel, Manifest, ModelStore, Status, StoreOptions},
     vad::{SegmentOptions, Silero},
     whisper::{Files, TranscribeOptions, Whisper},
@@ -22,8 +24,10 @@ use tempograph_pipeline::{
         asr::Asr,
         depth::{self, DepthAnalyzer},
         detect::{DetectAnalyzer, DetectSettings, detector_options},
+        faces::{self, FaceAnalyzer},
         gate::Gate,
         scenes::{self, Detector, SceneAnalyzer},
+        sounds::Sounds,
         text::{self, TextAnalyzer},
         thumbnails::{self, Thumbnails},
         track::{TrackOptions, TrackerKind},
@@ -38,7 +42,7 @@ use tempograph_store::{FileObjects, Library};
 use crate::{progress::Display, settings::Settings};
 
 /// Names of stages, as in `--only` and `--skip`.
-const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "text", "depth", "vad", "speech"];
+const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "faces", "text", "depth", "sounds", "vad", "speech"];
 
 /// What reads text unless another model is present or named.
 const TEXT_MODEL: &str = "ppocr-v6-tiny";
@@ -144,7 +148,7 @@ impl Registry {
         if self.wants("speech") {
             needed.push(&s.speech_model);
         }
-        let models = ["detect", "text", "depth", "vad"].iter().any(|stage| self.wants(stage));
+        let models = ["detect", "faces", "text", "depth", "sounds", "vad"].iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
         }
@@ -238,6 +242,18 @@ impl Registry {
                 Err(error) => stages.unavailable.push(("depth", error)),
             }
         }
+        if self.wants("faces") {
+            match self.face_stage() {
+                Ok(stage) => stages.frames.push(stage),
+                Err(error) => stages.unavailable.push(("faces", error)),
+            }
+        }
+        if self.wants("sounds") {
+            match self.sound_stage() {
+                Ok(stage) => stages.audio.push(stage),
+                Err(error) => stages.unavailable.push(("sounds", error)),
+            }
+        }
         if self.wants("vad") {
             match self.voice_stage() {
                 Ok(stage) => stages.voice = Some(stage),
@@ -308,6 +324,37 @@ impl Registry {
         })
     }
 
+    fn face_stage(&self) -> Result<FrameStage> {
+        let model = self.store.preferred("faces")?;
+        let emotion = self.store.preferred("face-emotion")?;
+        let gated = self.settings.gate.is_on();
+        let runtime = Arc::clone(&self.runtime);
+        let session = SessionOptions { threads: self.threads() };
+        let file = |model: &LocatedModel, n: usize| {
+            model.files.get(n).map(|f| model.dir.join(&f.name)).ok_or_else(|| {
+                Error::new(ErrorKind::ModelInvalid, format!("model `{}` has too few files in the manifest", model.name))
+            })
+        };
+        let (far, near, expression) = (file(&model, 0)?, file(&model, 1)?, emotion.main());
+        let options = FaceOptions::default();
+        Ok(FrameStage {
+            sampling: Sampling::Rate { fps: faces::RATE_FPS },
+            stage: Stage {
+                name: "faces",
+                version: 1,
+                params: json!({"fps": faces::RATE_FPS, "gate": gated, "propose": options.propose, "decide": options.decide}),
+                models: vec![used(&model), used(&emotion)],
+                make: Box::new(move || {
+                    let runtime = runtime.get()?;
+                    let (far, near) = (runtime.load(&far, &session)?, runtime.load(&near, &session)?);
+                    let emotions = Emotions::new(runtime.load(&expression, &session)?)?;
+                    let search = FaceSearch::new(BlazeFace::new(far)?, BlazeFace::new(near)?, Some(emotions), options);
+                    Ok(Box::new(FaceAnalyzer::new(search, gated.then(Gate::default))) as _)
+                }),
+            },
+        })
+    }
+
     fn asked_for_depth(&self) -> bool {
         self.settings.depth_model.is_some() || self.settings.only.0.iter().any(|stage| stage == "depth")
     }
@@ -336,6 +383,23 @@ impl Registry {
                     Ok(Box::new(DepthAnalyzer::new(Box::new(estimator), objects, fps, gate)) as _)
                 }),
             },
+        })
+    }
+
+    fn sound_stage(&self) -> Result<AudioStage> {
+        let model = self.store.preferred("sounds")?;
+        let runtime = Arc::clone(&self.runtime);
+        let path = model.main();
+        Ok(Stage {
+            name: "sounds",
+            version: 1,
+            params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
+            models: vec![used(&model)],
+            make: Box::new(move || {
+                // A second of sound takes milliseconds: a thread more would only wait.
+                let session = runtime.get()?.load(&path, &SessionOptions { threads: 1 })?;
+                Ok(Box::new(Sounds::new(Yamnet::new(session)?)) as _)
+            }),
         })
     }
 

@@ -15,6 +15,7 @@ fn speech(start_ms: i64, end_ms: i64, text: &str, speaker: Option<&str>) -> Audi
         words: None,
         label: None,
         confidence: 1.0,
+        alternatives: Vec::new(),
         prosody: None,
         emotion: None,
     }

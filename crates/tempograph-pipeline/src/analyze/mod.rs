@@ -3,8 +3,10 @@
 pub mod asr;
 pub mod depth;
 pub mod detect;
+pub mod faces;
 pub mod gate;
 pub mod scenes;
+pub mod sounds;
 pub mod speech;
 pub mod text;
 pub mod thumbnails;

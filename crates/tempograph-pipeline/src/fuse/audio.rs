@@ -1,29 +1,46 @@
-//! Audio events: recognised speech, voice nobody turned into words, and stretches without either.
+//! Audio events: recognised speech, voice nobody turned into words, sounds, and stretches without any.
 
 use tempograph_core::{
     Claim, MediaTime, Span, SpeechSegment,
     timeline::{AudioEvent, AudioEventKind},
 };
 
-use super::FuseInput;
+use super::{
+    FuseInput,
+    sounds::{self, Levels, SoundOptions},
+};
 
 /// What counts as an audio event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioOptions {
     /// Shortest stretch without voice that is an event of its own.
     pub min_silence: MediaTime,
-    /// Confidence of such a stretch: voice was listened for, other sounds were not.
+    /// Confidence of such a stretch where only voice was listened for, or where something unnamed can be heard.
     pub silence_confidence: f32,
+    /// Confidence of such a stretch that is quiet.
+    pub quiet_confidence: f32,
+    /// What is not louder is quiet, dBFS: well below the noise of a silent room as recorders set their level.
+    pub quiet: f32,
+    /// When a class's scores are a sound.
+    pub sounds: SoundOptions,
 }
 
 impl Default for AudioOptions {
     fn default() -> Self {
-        Self { min_silence: MediaTime::from_millis(2000), silence_confidence: 0.5 }
+        Self {
+            min_silence: MediaTime::from_millis(2000),
+            silence_confidence: 0.5,
+            quiet_confidence: 0.95,
+            quiet: -60.0,
+            sounds: SoundOptions::default(),
+        }
     }
 }
 
 /// The label of a silence that only means that nobody speaks.
 const NO_SPEECH: &str = "no speech";
+/// The label of a silence in which nothing can be heard.
+const SILENCE: &str = "silence";
 
 /// The audio events in order of start, ids `A1`, `A2`, …
 ///
@@ -49,19 +66,28 @@ pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<Audio
             _ => {}
         }
     }
+    let mut voice = busy.clone();
+    join(&mut voice);
+    let sounds = sounds::events(input.observations, &voice, input.heard.voice, &options.sounds);
+    busy.extend(sounds.iter().map(|e| e.span));
+    events.extend(sounds);
     if input.heard.voice && input.video.audio.is_some() {
+        let levels = Levels::new(input.observations, &voice);
         let whole = Span::new(input.video.start_s, input.video.start_s + input.video.duration_s);
         events.extend(gaps(whole, busy).into_iter().filter(|g| g.duration() >= options.min_silence).map(|gap| {
-            AudioEvent {
-                label: Some(NO_SPEECH.to_owned()),
-                confidence: options.silence_confidence,
-                ..blank(AudioEventKind::Silence, gap)
-            }
+            let quiet = levels.loudest(gap).is_some_and(|l| l <= options.quiet);
+            let (label, confidence) =
+                if quiet { (SILENCE, options.quiet_confidence) } else { (NO_SPEECH, options.silence_confidence) };
+            AudioEvent { label: Some(label.to_owned()), confidence, ..blank(AudioEventKind::Silence, gap) }
         }));
     }
     events.sort_by(|a, b| {
         let key = |e: &AudioEvent| (e.span, e.kind, e.confidence.to_bits());
-        key(a).cmp(&key(b)).then_with(|| a.text.cmp(&b.text)).then_with(|| a.language.cmp(&b.language))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.text.cmp(&b.text))
+            .then_with(|| a.language.cmp(&b.language))
+            .then_with(|| a.label.cmp(&b.label))
     });
     events.dedup();
     for (i, event) in events.iter_mut().enumerate() {
@@ -70,7 +96,7 @@ pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<Audio
     events
 }
 
-fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
+pub(super) fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
     AudioEvent {
         id: String::new(),
         kind,
@@ -80,6 +106,7 @@ fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
         language: None,
         words: None,
         label: None,
+        alternatives: Vec::new(),
         confidence: 0.0,
         prosody: None,
         emotion: None,
@@ -94,6 +121,19 @@ fn speech(span: Span, segment: &SpeechSegment) -> AudioEvent {
         confidence: segment.confidence.clamp(0.0, 1.0),
         ..blank(AudioEventKind::Speech, span)
     }
+}
+
+/// Brings `spans` into order and joins those that touch.
+fn join(spans: &mut Vec<Span>) {
+    spans.sort_unstable();
+    let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
+    for &span in spans.iter() {
+        match joined.last_mut() {
+            Some(last) if span.start <= last.end => *last = Span::new(last.start, last.end.max(span.end)),
+            _ => joined.push(span),
+        }
+    }
+    *spans = joined;
 }
 
 /// What `busy` leaves of `whole`.

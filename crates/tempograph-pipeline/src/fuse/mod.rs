@@ -9,9 +9,11 @@ mod correlate;
 mod depth;
 mod entities;
 mod events;
+mod faces;
 pub mod graph;
 mod paths;
 mod scenes;
+mod sounds;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -22,9 +24,14 @@ pub use correlate::CorrelationOptions;
 pub use depth::track_depths;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
+pub use faces::FaceOptions;
+pub use sounds::SoundOptions;
 use tempograph_core::{
     Issue, MediaTime, Observation, Timeline,
-    timeline::{AudioEvent, Correlation, Entity, EntityDepth, Scene, ScreenText, Summary, Track, Video, VisualEvent},
+    timeline::{
+        AudioEvent, Correlation, Emotion, Entity, EntityDepth, FaceTrack, Scene, ScreenText, Summary, Track, Video,
+        VisualEvent,
+    },
 };
 pub use texts::TextOptions;
 
@@ -33,7 +40,8 @@ pub use texts::TextOptions;
 pub struct FuseInput<'a> {
     /// The file.
     pub video: &'a Video,
-    /// Cuts, tracked detections, voice, speech and lines of text, in any order. Other claims are passed over.
+    /// Cuts, tracked detections, faces, lines of text, voice, speech and sounds, in any order. Other claims are passed
+    /// over.
     pub observations: &'a [Observation],
     /// The tracks that the detections name.
     pub tracks: &'a [Track],
@@ -70,6 +78,8 @@ pub struct FuseOptions {
     pub entities: EntityOptions,
     /// When movement is an event.
     pub events: EventOptions,
+    /// When faces are one, whose they are and what they express.
+    pub faces: FaceOptions,
     /// What counts as an audio event.
     pub audio: AudioOptions,
     /// Which visual and audio events belong together.
@@ -91,6 +101,10 @@ pub struct Fused {
     pub visual_events: Vec<VisualEvent>,
     /// When two entities are near each other, in order of start; the graph's `near` edges.
     pub proximities: Vec<Proximity>,
+    /// Faces in order of first appearance.
+    pub faces: Vec<FaceTrack>,
+    /// Facial emotions in order of start.
+    pub emotions: Vec<Emotion>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
     /// Text in the picture in order of start.
@@ -112,6 +126,8 @@ impl Fused {
         timeline.tracks = self.tracks;
         timeline.entities = self.entities;
         timeline.visual_events = self.visual_events;
+        timeline.faces = self.faces;
+        timeline.emotions = self.emotions;
         timeline.audio_events = self.audio_events;
         timeline.texts = self.texts;
         timeline.depths = self.depths;
@@ -132,6 +148,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let paths = paths::paths(input.observations, &tracks, &spans);
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
+    let (faces, emotions) = faces::faces(input.observations, &spans, &paths, &tracks, &options.faces);
     let audio_events = audio::events(input, &options.audio);
     let end = input.video.start_s + input.video.duration_s;
     let texts = texts::texts(input.observations, &spans, end, &options.texts);
@@ -145,6 +162,8 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         entities: grouped.entities,
         visual_events: geometry.events,
         proximities: geometry.proximities,
+        faces,
+        emotions,
         audio_events,
         texts,
         depths,

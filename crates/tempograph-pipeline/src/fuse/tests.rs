@@ -121,6 +121,7 @@ fn said(id: &str, kind: AudioEventKind, span: Span) -> AudioEvent {
         words: None,
         label: None,
         confidence: 0.64,
+        alternatives: Vec::new(),
         prosody: None,
         emotion: None,
     }

@@ -60,6 +60,7 @@ fn heard(id: &str, kind: AudioEventKind, text: Option<&str>, speaker: Option<&st
         words: None,
         label: None,
         confidence: 0.7,
+        alternatives: Vec::new(),
         prosody: None,
         emotion: None,
     }

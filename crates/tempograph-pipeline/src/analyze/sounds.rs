@@ -1,0 +1,211 @@
+//! Sounds: what is heard besides words.
+//!
+//! [`Sounds`] measures, window by window, how much the audio sounds like each class of AudioSet, and how loud it is;
+//! what is an event is decided from that in `fuse`.
+
+use tempograph_core::{
+    AudioAnalyzer, AudioBlock, Claim, Error, ErrorKind, MediaTime, Observation, Result, SoundScores, Span,
+};
+use tempograph_models::sounds::{Class, HOP, WINDOW, Yamnet};
+
+use super::vad::{duration, samples};
+
+/// A longer gap in the audio starts a recording of its own; a shorter one is heard as silence.
+const LONGEST_FILLED_GAP: MediaTime = MediaTime::from_millis(1000);
+/// Blocks may be this far off the running clock, which containers with coarse time stamps are.
+const JITTER: MediaTime = MediaTime::from_millis(40);
+/// The first window begins this many samples before the recording, so that every moment lies in two windows.
+const LEAD: usize = HOP;
+/// A last window holds at least this many samples (0.24 s): fewer are judged by the windows before.
+const LEAST: usize = HOP / 2;
+/// Scores below are not kept: no decision looks at them.
+const LEAST_SCORE: f32 = 0.05;
+/// Windows whose samples all stay within this (−72 dBFS) are silent and spare the network its work.
+const SILENT: i16 = 8;
+/// Samples of one measurement of loudness (40 ms): fine enough to find an edge by.
+const LEVEL: usize = 640;
+/// Loudness of digital silence, dBFS: below the rounding of 16-bit samples.
+const FLOOR_DB: f32 = -100.0;
+
+/// Measures what sounds there are with YAMNet.
+pub struct Sounds {
+    yamnet: Yamnet,
+    /// Presentation time of the first sample of this recording.
+    origin: Option<MediaTime>,
+    /// Samples heard since then.
+    heard: u64,
+    /// Windows scored since then.
+    scored: u64,
+    /// The samples from the next window's start on, as 16-bit numbers: exact to keep and half as long.
+    pending: Vec<i16>,
+    /// Loudness of the pieces that were not claimed yet.
+    levels: Vec<f32>,
+}
+
+impl Sounds {
+    /// Measures with `yamnet`.
+    pub fn new(yamnet: Yamnet) -> Self {
+        Self { yamnet, origin: None, heard: 0, scored: 0, pending: Vec::new(), levels: Vec::new() }
+    }
+
+    fn hear(&mut self, new: impl Iterator<Item = i16>) {
+        if self.heard == 0 && self.scored == 0 && self.pending.is_empty() {
+            self.pending.resize(LEAD, 0);
+        }
+        let before = self.heard;
+        let old = self.pending.len();
+        self.pending.extend(new);
+        self.heard += (self.pending.len() - old) as u64;
+        // Whole pieces that ended just now; the first may have begun among the samples from before.
+        let open = (before % LEVEL as u64) as usize;
+        let unmeasured = &self.pending[old - open.min(old)..];
+        self.levels.extend(unmeasured.chunks_exact(LEVEL).map(decibels));
+    }
+
+    /// Scores and claims `windows` windows.
+    fn score(&mut self, windows: usize, out: &mut Vec<Observation>) -> Result<()> {
+        let Some(origin) = self.origin.filter(|_| windows > 0) else { return Ok(()) };
+        let mut claim = SoundScores { window: duration(WINDOW as u64), ..SoundScores::default() };
+        let mut known: Vec<usize> = Vec::new();
+        let silent: Vec<bool> = (0..windows)
+            .map(|w| self.pending[w * HOP..w * HOP + WINDOW].iter().all(|s| s.unsigned_abs() <= SILENT.unsigned_abs()))
+            .collect();
+        let mut first = 0;
+        for run in silent.chunk_by(|a, b| a == b) {
+            let scores = if run[0] {
+                vec![Vec::new(); run.len()]
+            } else {
+                let heard = &self.pending[first * HOP..(first + run.len() - 1) * HOP + WINDOW];
+                let heard: Vec<f32> = heard.iter().map(|&s| f32::from(s) / 32_768.0).collect();
+                self.yamnet.score(&heard, run.len(), LEAST_SCORE)?
+            };
+            for window in scores {
+                let named = window.into_iter().map(|(class, score)| {
+                    let at = known.iter().position(|&k| k == class).unwrap_or_else(|| {
+                        known.push(class);
+                        known.len() - 1
+                    });
+                    (at as u16, score)
+                });
+                claim.windows.push(named.collect());
+            }
+            first += run.len();
+        }
+        claim.classes = known.iter().filter_map(|&k| Class::at(k)).map(|c| c.name().to_owned()).collect();
+        let at = |window: u64| origin + duration(window * HOP as u64) - duration(LEAD as u64);
+        let span = Span::new(at(self.scored), at(self.scored + windows as u64));
+        out.push(Observation { span, claim: Claim::Sounds(claim) });
+        self.scored += windows as u64;
+        self.pending.drain(..windows * HOP);
+        Ok(())
+    }
+
+    /// Scores every window that is whole and claims the loudness so far.
+    fn settle(&mut self, out: &mut Vec<Observation>) -> Result<()> {
+        let whole = if self.pending.len() < WINDOW { 0 } else { (self.pending.len() - WINDOW) / HOP + 1 };
+        self.score(whole, out)?;
+        let Some(origin) = self.origin.filter(|_| !self.levels.is_empty()) else { return Ok(()) };
+        let levels = std::mem::take(&mut self.levels);
+        let end = self.heard / LEVEL as u64 * LEVEL as u64;
+        let start = end - (levels.len() * LEVEL) as u64;
+        let span = Span::new(origin + duration(start), origin + duration(end));
+        out.push(Observation { span, claim: Claim::AudioLevels { levels } });
+        Ok(())
+    }
+
+    /// Ends the recording: what is left is heard as if silence followed.
+    fn end(&mut self, out: &mut Vec<Observation>) -> Result<()> {
+        self.settle(out)?;
+        while self.pending.len() >= LEAST.max(1) && self.origin.is_some() {
+            let rest = self.pending.len();
+            // Of the last window only what begins in it is left after it.
+            self.pending.resize(rest.max(WINDOW), 0);
+            self.score(1, out)?;
+            self.pending.truncate(rest.saturating_sub(HOP));
+        }
+        self.origin = None;
+        (self.heard, self.scored) = (0, 0);
+        self.pending.clear();
+        self.levels.clear();
+        Ok(())
+    }
+}
+
+/// Root mean square of `samples`, dBFS to a tenth.
+fn decibels(samples: &[i16]) -> f32 {
+    let sum: f64 = samples.iter().map(|&s| f64::from(s).powi(2)).sum();
+    let rms = (sum / samples.len().max(1) as f64).sqrt() / 32_768.0;
+    ((20.0 * rms.log10() * 10.0).round() as f32 / 10.0).max(FLOOR_DB)
+}
+
+fn sixteen_bits(sample: f32) -> i16 {
+    (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
+}
+
+impl AudioAnalyzer for Sounds {
+    fn name(&self) -> &'static str {
+        "sounds"
+    }
+
+    fn push(&mut self, block: &AudioBlock, out: &mut Vec<Observation>) -> Result<()> {
+        let mut rest: &[f32] = &block.samples;
+        if let Some(origin) = self.origin {
+            let expected = origin + duration(self.heard);
+            if block.start > expected + LONGEST_FILLED_GAP {
+                self.end(out)?;
+            } else if block.start > expected + JITTER {
+                let silence = samples(block.start - expected) as usize;
+                self.hear(std::iter::repeat_n(0, silence));
+            } else if block.start + JITTER < expected {
+                let heard = samples(expected - block.start) as usize;
+                rest = rest.get(heard..).unwrap_or_default();
+            }
+        }
+        self.origin.get_or_insert(block.start);
+        self.hear(rest.iter().map(|&s| sixteen_bits(s)));
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, out: &mut Vec<Observation>) -> Result<()> {
+        self.settle(out)
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        let Some(origin) = self.origin else { return Vec::new() };
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&origin.nanos().to_le_bytes());
+        bytes.extend_from_slice(&self.heard.to_le_bytes());
+        bytes.extend_from_slice(&self.scored.to_le_bytes());
+        bytes.extend(self.pending.iter().flat_map(|s| s.to_le_bytes()));
+        bytes
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<()> {
+        (self.origin, self.heard, self.scored) = (None, 0, 0);
+        self.pending.clear();
+        self.levels.clear();
+        if snapshot.is_empty() {
+            return Ok(());
+        }
+        let wrong = || Error::new(ErrorKind::InvalidData, "the kept sounds are not of this version");
+        let (&version, rest) = snapshot.split_first().ok_or_else(wrong)?;
+        let (origin, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
+        let (heard, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
+        let (scored, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
+        if version != VERSION || rest.len() % 2 != 0 || rest.len() > 2 * WINDOW {
+            return Err(wrong());
+        }
+        self.origin = Some(MediaTime::from_nanos(i64::from_le_bytes(*origin)));
+        self.heard = u64::from_le_bytes(*heard);
+        self.scored = u64::from_le_bytes(*scored);
+        self.pending = rest.as_chunks::<2>().0.iter().map(|&b| i16::from_le_bytes(b)).collect();
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<Observation>) -> Result<()> {
+        self.end(out)
+    }
+}
+
+/// First byte of a snapshot.
+const VERSION: u8 = 1;
