@@ -26,6 +26,9 @@ assert timeline["schema"].startswith("tempograph.analysis/"), timeline["schema"]
 assert timeline["video"]["width"] == 320 and abs(timeline["video"]["duration_s"] - 4) < 0.2, timeline["video"]
 assert [round(s["start_s"], 2) for s in timeline["scenes"]] == [0, 2], timeline["scenes"]
 PYTHON
+# A first analysis fetches by itself what it needs: nobody has to know of `models pull`.
+env -u TEMPOGRAPH_MODELS -u TEMPOGRAPH_RUNTIME_ONNXRUNTIME "$tempograph" --data fresh analyze clip.mp4 --only detect --out first
+python3 -c 'import json; issues = json.load(open("first/analysis.json"))["issues"]; assert not issues, issues'
 if "$tempograph" analyze nothing.mp4 2>error.txt; then
     echo 'a file that is not there must fail' >&2
     exit 1

@@ -154,10 +154,10 @@ impl Registry {
         }
         for name in needed {
             match self.store.locate(name) {
-                Err(error) if error.kind() == ErrorKind::ModelMissing && !s.offline.is_on() => {
+                Err(error) if is_absence(error.kind()) && !s.offline.is_on() => {
                     match pull(&self.store, name, display, cancel) {
                         Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                        Err(error) => tracing::warn!(model = name, %error, "cannot fetch a model"),
+                        Err(error) => display.note(&format!("{name}: cannot be fetched: {error}")),
                         Ok(_) => {}
                     }
                 }
@@ -479,6 +479,11 @@ fn used(model: &LocatedModel) -> ModelUse {
         runtime: "onnxruntime".to_owned(),
         device: "cpu".to_owned(),
     }
+}
+
+/// Whether something is only not here yet.
+fn is_absence(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ModelMissing | ErrorKind::RuntimeMissing)
 }
 
 /// Fetches one model with a progress bar.
