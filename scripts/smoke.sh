@@ -16,9 +16,7 @@ ffmpeg -v error -f lavfi -i 'testsrc2=s=320x180:r=25:d=2' -f lavfi -i 'mandelbro
 "$tempograph" --version
 "$tempograph" doctor || true
 "$tempograph" --data data --offline analyze clip.mp4 --out out
-for file in analysis.json report.html transcript.srt detections.jsonl; do
-    [ -s "out/$file" ] || [ "$file" = transcript.srt ] || { echo "no $file" >&2; exit 1; }
-done
+[ -s out/analysis.json ] && [ -s out/report.html ] || { echo 'an analysis without a result' >&2; exit 1; }
 python3 - <<'PYTHON'
 import json
 timeline = json.load(open("out/analysis.json"))
@@ -29,6 +27,7 @@ PYTHON
 # A first analysis fetches by itself what it needs: nobody has to know of `models pull`.
 env -u TEMPOGRAPH_MODELS -u TEMPOGRAPH_RUNTIME_ONNXRUNTIME "$tempograph" --data fresh analyze clip.mp4 --only detect --out first
 python3 -c 'import json; issues = json.load(open("first/analysis.json"))["issues"]; assert not issues, issues'
+[ -s first/detections.jsonl ] || { echo 'no frame was looked at' >&2; exit 1; }
 if "$tempograph" analyze nothing.mp4 2>error.txt; then
     echo 'a file that is not there must fail' >&2
     exit 1
