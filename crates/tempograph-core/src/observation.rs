@@ -63,6 +63,11 @@ pub enum Claim {
     },
     /// Recognised speech.
     Speech(SpeechSegment),
+    /// Somebody known by name speaks: as people's own files say.
+    SpeakerTurn {
+        /// The name.
+        speaker: String,
+    },
     /// Something went wrong here.
     Issue(Issue),
 }

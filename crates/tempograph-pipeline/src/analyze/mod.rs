@@ -2,6 +2,7 @@
 
 pub mod asr;
 pub mod detect;
+pub mod given;
 pub mod scenes;
 pub mod speech;
 pub mod thumbnails;

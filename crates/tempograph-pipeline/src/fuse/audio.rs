@@ -70,7 +70,7 @@ pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<Audio
     events
 }
 
-fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
+pub(super) fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
     AudioEvent {
         id: String::new(),
         kind,

@@ -9,16 +9,19 @@ mod correlate;
 mod entities;
 mod events;
 pub mod graph;
+pub mod highlights;
 mod paths;
 mod scenes;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
+pub use highlights::{HighlightOptions, Weights};
 use tempograph_core::{
     Issue, Observation, Timeline,
     timeline::{AudioEvent, Correlation, Entity, Scene, Summary, Track, Video, VisualEvent},
@@ -70,6 +73,8 @@ pub struct FuseOptions {
     pub audio: AudioOptions,
     /// Which visual and audio events belong together.
     pub correlations: CorrelationOptions,
+    /// What is a highlight.
+    pub highlights: HighlightOptions,
 }
 
 /// The parts of a [`Timeline`] that fusion decides.
@@ -120,7 +125,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let paths = paths::paths(input.observations, &tracks, &spans);
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
-    let audio_events = audio::events(input, &options.audio);
+    let audio_events = turns::apply(audio::events(input, &options.audio), input.observations);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
     let mut fused = Fused {
