@@ -86,6 +86,11 @@ pub enum Claim {
         /// In order of falling score.
         faces: Vec<FaceSeen>,
     },
+    /// Somebody known by name speaks: as people's own files say.
+    SpeakerTurn {
+        /// The name.
+        speaker: String,
+    },
     /// Something went wrong here.
     Issue(Issue),
 }

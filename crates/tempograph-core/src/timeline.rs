@@ -479,7 +479,7 @@ pub struct Run {
 pub struct StageRun {
     /// Its name.
     pub name: String,
-    /// `done`, `cached`, `resumed`, `skipped` or `failed`.
+    /// `done`, `cached`, `resumed`, `imported`, `skipped` or `failed`.
     pub status: String,
     /// Whether all of it came from the stage cache.
     pub cached: bool,

@@ -1,69 +1,62 @@
-//! `events.csv`: every event of every kind as one table, RFC 4180.
+//! Tables, RFC 4180: `events.csv` (every event of every kind), `detections.csv` (a row a box) and
+//! `transcript.csv` (a row an utterance).
 //!
 //! Text that a spreadsheet would run as a formula gets an apostrophe in front, because its words
 //! come from a video nobody vouches for.
 
 use std::io::Write;
 
-use tempograph_core::{Result, Span, timeline::AudioEventKind};
+use tempograph_core::{Result, timeline::AudioEventKind};
 
-use crate::{Export, text::one_line, write_failed};
-
-const HEADER: &str = "id,kind,type,start_s,end_s,who,text,confidence,origin\r\n";
+use crate::{Export, table, text::one_line, write_failed};
 
 pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
-    let timeline = export.timeline;
-    let mut table = String::from(HEADER);
-    for scene in &timeline.scenes {
-        let text = scene.summary.as_deref().unwrap_or_default();
-        row(&mut table, [&scene.id, "scene", "scene"], scene.span, ["", text], None, "");
+    line(out, ["id", "kind", "type", "start_s", "end_s", "who", "text", "confidence", "origin"].map(cell))?;
+    for r in table::rows(export.timeline) {
+        let times = [r.span.start, r.span.end].map(|t| format!("{:.3}", t.as_secs_f64()));
+        let confidence = r.confidence.map(|c| format!("{c:.4}")).unwrap_or_default();
+        let names = [&r.id, r.kind, &r.name].map(cell).into_iter();
+        let rest = [cell(&r.who), cell(&r.text), confidence, cell(&r.origin)];
+        line(out, names.chain(times).chain(rest))?;
     }
-    for event in &timeline.visual_events {
-        let names = [event.id.as_str(), "visual", event.kind.as_str()];
-        let who = event.entities.join(" ");
-        row(&mut table, names, event.span, [&who, &event.description], Some(event.confidence), &event.origin);
-    }
-    for event in &timeline.audio_events {
-        let (kind, text) = match event.kind {
-            AudioEventKind::Speech => ("speech", event.text.as_deref()),
-            AudioEventKind::Sound => ("sound", event.label.as_deref()),
-            AudioEventKind::Silence => ("silence", None),
-        };
-        let who = [event.speaker.as_deref().unwrap_or_default(), text.unwrap_or_default()];
-        row(&mut table, [&event.id, "audio", kind], event.span, who, Some(event.confidence), "");
-    }
-    for emotion in &timeline.emotions {
-        let who = emotion.entity.clone().or(emotion.track.map(|t| format!("track {t}"))).unwrap_or_default();
-        row(&mut table, ["", "emotion", &emotion.label], emotion.span, [&who, ""], Some(emotion.confidence), "");
-    }
-    for text in &timeline.texts {
-        row(&mut table, ["", "text", "text"], text.span, ["", &text.text], Some(text.confidence), "");
-    }
-    for highlight in &timeline.highlights {
-        let rank = highlight.rank.to_string();
-        let why = highlight.reasons.join("; ");
-        row(
-            &mut table,
-            [&rank, "highlight", "highlight"],
-            highlight.span,
-            ["", &why],
-            Some(highlight.clip_worthy_score),
-            "",
-        );
-    }
-    out.write_all(table.as_bytes()).map_err(write_failed)
+    Ok(())
 }
 
-fn row(table: &mut String, names: [&str; 3], span: Span, who: [&str; 2], confidence: Option<f32>, origin: &str) {
-    let times = [span.start, span.end].map(|t| format!("{:.3}", t.as_secs_f64()));
-    let confidence = confidence.map(|c| format!("{c:.4}")).unwrap_or_default();
-    let cells = names.map(cell).into_iter().chain(times).chain(who.map(cell)).chain([confidence, cell(origin)]);
-    table.push_str(&cells.collect::<Vec<_>>().join(","));
-    table.push_str("\r\n");
+/// Boxes in displayed pixels; frames in which nothing was found have no row.
+pub(crate) fn detections(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
+    line(out, ["t_s", "frame", "track", "label", "score", "x1", "y1", "x2", "y2"].map(cell))?;
+    for seen in export.frames()? {
+        let (time, frame, detections) = seen?;
+        for row in detections.iter() {
+            let track = row.track.map(|t| t.to_string()).unwrap_or_default();
+            let head = [format!("{:.6}", time.as_secs_f64()), frame.to_string(), track, cell(row.label)];
+            let corners = <[f32; 4]>::from(row.bbox).map(|v| format!("{:.2}", f64::from(v) + 0.0));
+            line(out, head.into_iter().chain([format!("{:.4}", row.score)]).chain(corners))?;
+        }
+    }
+    Ok(())
 }
 
-fn cell(text: &str) -> String {
-    let mut text = one_line(text);
+/// What is said, by whom and when.
+pub(crate) fn transcript(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
+    line(out, ["id", "start_s", "end_s", "speaker", "language", "text", "confidence"].map(cell))?;
+    for e in export.timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech) {
+        let times = [e.span.start, e.span.end].map(|t| format!("{:.3}", t.as_secs_f64()));
+        let words = [&e.speaker, &e.language, &e.text].map(|t| cell(t.as_deref().unwrap_or_default()));
+        let cells = [cell(&e.id)].into_iter().chain(times).chain(words);
+        line(out, cells.chain([format!("{:.4}", e.confidence)]))?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut dyn Write, cells: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut line = cells.into_iter().collect::<Vec<_>>().join(",");
+    line.push_str("\r\n");
+    out.write_all(line.as_bytes()).map_err(write_failed)
+}
+
+fn cell(text: impl AsRef<str>) -> String {
+    let mut text = one_line(text.as_ref());
     if text.starts_with(['=', '+', '-', '@']) {
         text.insert(0, '\'');
     }

@@ -4,7 +4,10 @@ use std::{fmt, io::Write, str::FromStr};
 
 use tempograph_core::{Error, ErrorKind, Result};
 
-use crate::{Export, csv, detections, dot, graph_json, graphml, json, report, srt, txt, vtt};
+use crate::{
+    Export, coco, csv, detections, dot, edl, fcpxml, graph_json, graphml, json, mot, otio, parquet, report, rttm, srt,
+    txt, vtt, yolo,
+};
 
 macro_rules! formats {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $file:literal, $media_type:literal, $write:path;)*) => {
@@ -63,6 +66,30 @@ formats! {
     Dot, "dot", "graph.dot", "text/vnd.graphviz", dot::write;
     /// All events as a table.
     Csv, "csv", "events.csv", "text/csv; charset=utf-8", csv::write;
+    /// Boxes as a table.
+    DetectionsCsv, "detections-csv", "detections.csv", "text/csv; charset=utf-8", csv::detections;
+    /// The transcript as a table.
+    TranscriptCsv, "transcript-csv", "transcript.csv", "text/csv; charset=utf-8", csv::transcript;
+    /// Boxes as a columnar table.
+    Parquet, "parquet", "detections.parquet", "application/vnd.apache.parquet", parquet::detections;
+    /// All events as a columnar table.
+    EventsParquet, "events-parquet", "events.parquet", "application/vnd.apache.parquet", parquet::events;
+    /// Boxes in the form of COCO, with track ids.
+    Coco, "coco", "detections.coco.json", "application/json", coco::write;
+    /// Tracks in the form of MOTChallenge results.
+    Mot, "mot", "tracks.mot.txt", "text/plain; charset=utf-8", mot::write;
+    /// Boxes in the form YOLO trains on, as an archive.
+    Yolo, "yolo", "yolo.zip", "application/zip", yolo::write;
+    /// Who speaks when.
+    Rttm, "rttm", "speakers.rttm", "text/plain; charset=utf-8", rttm::write;
+    /// Scenes and highlights for OpenTimelineIO.
+    Otio, "otio", "timeline.otio", "application/json", otio::write;
+    /// Scenes as a CMX 3600 edit decision list, highlights as locators.
+    Edl, "edl", "scenes.edl", "text/plain; charset=utf-8", edl::scenes;
+    /// Highlights one after the other as a CMX 3600 edit decision list.
+    EdlHighlights, "edl-highlights", "highlights.edl", "text/plain; charset=utf-8", edl::highlights;
+    /// Scenes and highlights for Final Cut Pro.
+    Fcpxml, "fcpxml", "timeline.fcpxml", "application/xml", fcpxml::write;
     /// The page: player, lanes, transcript, graph.
     Html, "html", "report.html", "text/html; charset=utf-8", report::write;
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tempograph_core::{NodeKind, Result};
 
-use crate::{Export, write_failed};
+use crate::{Export, text::xml as escape, write_failed};
 
 /// Key id, what it belongs to, attribute name, type.
 const KEYS: [(&str, &str, &str, &str); 8] = [
@@ -57,24 +57,4 @@ pub(crate) fn kind_name(kind: NodeKind) -> &'static str {
         NodeKind::Scene => "scene",
         NodeKind::Speaker => "speaker",
     }
-}
-
-/// `text` for content and quoted attributes; characters XML 1.0 does not allow are dropped.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // Attribute values lose plain line ends and tabs.
-            '\n' => escaped.push_str("&#10;"),
-            '\r' => escaped.push_str("&#13;"),
-            '\t' => escaped.push_str("&#9;"),
-            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

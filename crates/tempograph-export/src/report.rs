@@ -15,7 +15,7 @@ use sha2::Digest as _;
 use tempograph_core::{Graph, Observation, Result, Timeline};
 
 use self::boxes::Boxes;
-pub use self::path::relative;
+pub use self::path::{file_address, relative};
 use crate::{
     Export,
     cues::{self, Cue},

@@ -1,4 +1,4 @@
-//! Making text from a video safe to put on lines of its own.
+//! Making text from a video safe to put where formats want it: on one line, in XML, in an address.
 
 /// `text` on one line: white space runs become one space, control characters go.
 pub(crate) fn one_line(text: &str) -> String {
@@ -15,6 +15,37 @@ pub(crate) fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// `text` for content and quoted attributes of XML; characters XML 1.0 does not allow are dropped.
+pub(crate) fn xml(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // Attribute values lose plain line ends and tabs.
+            '\n' => escaped.push_str("&#10;"),
+            '\r' => escaped.push_str("&#13;"),
+            '\t' => escaped.push_str("&#9;"),
+            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// `text` without white space, for formats that part fields by it; `_` when nothing is left.
+pub(crate) fn one_word(text: &str) -> String {
+    let word = one_line(text).replace(' ', "_");
+    if word.is_empty() { "_".to_owned() } else { word }
+}
+
+/// The last part of a path or an address.
+pub(crate) fn file_name(uri: &str) -> String {
+    one_line(uri.rsplit(['/', '\\']).next().unwrap_or_default())
 }
 
 /// Whether `c` takes two columns and is written without spaces between words: CJK and kana,

@@ -72,6 +72,9 @@ pub(crate) fn init() {
     ONCE.call_once(|| unsafe { ffi::av_log_set_level(ffi::AV_LOG_QUIET) });
 }
 
+/// The stamp of a packet without a time.
+pub(crate) const NO_TIME: i64 = ffi::AV_NOPTS_VALUE;
+
 /// What the interrupt callback looks at.
 struct Interrupt(Mutex<(Cancel, Instant)>);
 
@@ -189,6 +192,23 @@ impl Container {
             // SAFETY: `index` is below `nb_streams`, and `&mut self` excludes other users.
             unsafe { (**(*self.ptr).streams.add(index)).discard = discard };
         }
+    }
+
+    /// Moves to the key frame of stream `index` at or before `ticks`; to the beginning without.
+    pub(crate) fn seek(&mut self, index: usize, ticks: Option<i64>) -> Result<(), AvError> {
+        let backward = ffi::AVSEEK_FLAG_BACKWARD as i32;
+        let begins = self.streams()[index].start_time;
+        let front = if begins == NO_TIME { 0 } else { begins };
+        // SAFETY: the container is open and `&mut self` excludes other users.
+        AvError::check(unsafe {
+            match ffi::av_seek_frame(self.ptr, index as i32, ticks.unwrap_or(front), backward) {
+                code if code < 0 && ticks.is_none() => {
+                    ffi::av_seek_frame(self.ptr, -1, 0, ffi::AVSEEK_FLAG_BYTE as i32)
+                }
+                code => code,
+            }
+        })
+        .map(drop)
     }
 
     /// Reads the next packet.

@@ -134,8 +134,30 @@ settings! {
     audio_stream: Option<Index> = "analyze.audio_stream", "";
     /// Write `annotated.mp4`.
     annotate: Switch = "analyze.annotate", "true";
+    /// Files whose boxes, subtitles or speakers stand in for a stage: `FILE` or `FORMAT=FILE`.
+    import: List = "analyze.import", "";
+    /// Cut the highlights into `clips/`.
+    clips: Switch = "analyze.clips", "false";
     /// Seconds between a seen and a heard event that still belong together.
     correlation_window_s: Between<0, 60> = "fuse.correlation_window_s", "2";
+    /// Highlights at most.
+    highlights_count: Count = "highlights.count", "5";
+    /// Shortest highlight in seconds; a shorter video is one highlight.
+    highlights_min_s: Between<0, 3600> = "highlights.min_s", "5";
+    /// Longest highlight in seconds.
+    highlights_max_s: Between<0, 3600> = "highlights.max_s", "20";
+    /// Score below which nothing is a highlight, 0 to 1.
+    highlights_min_score: Between<0, 1> = "highlights.min_score", "0.1";
+    /// What feeling in faces and voices counts; weights are taken in proportion.
+    highlights_emotion: Between<0, 1> = "highlights.emotion", "0.2";
+    /// What words, their level and rate, laughter and applause count.
+    highlights_speech: Between<0, 1> = "highlights.speech", "0.25";
+    /// What fast movement counts.
+    highlights_motion: Between<0, 1> = "highlights.motion", "0.2";
+    /// What visual events, and being seen and heard together, count.
+    highlights_events: Between<0, 1> = "highlights.events", "0.2";
+    /// What is unlike the rest of the video counts.
+    highlights_novelty: Between<0, 1> = "highlights.novelty", "0.15";
 }
 
 /// A whole number from zero.
@@ -177,7 +199,7 @@ macro_rules! resolve {
         }
     )*};
 }
-resolve!(Folder, Switch, Count, LogFormat, TrackerName, Between<0, 240>, Between<0, 1>, Between<0, 60>, String, Index);
+resolve!(Folder, Switch, Count, LogFormat, TrackerName, Between<0, 240>, Between<0, 1>, Between<0, 60>, Between<0, 3600>, String, Index);
 
 impl Resolve for List {
     fn resolve(layer: &Layer, key: &'static str) -> Result<Self> {

@@ -163,6 +163,18 @@ impl Library {
         Ok(())
     }
 
+    /// Keeps another timeline of the run in row `id`: what was decided anew from the same claims.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn set_timeline(&self, id: i64, timeline: &Timeline) -> Result<()> {
+        let timeline = serde_json::to_string(timeline).map_err(unwritable)?;
+        self.connection()
+            .execute("UPDATE run SET timeline = ?2 WHERE id = ?1", params![id, timeline])
+            .map_err(store_error("keep a run"))?;
+        Ok(())
+    }
+
     /// The most recent run of the video `id`; with `plan`, of exactly that plan.
     ///
     /// # Errors
@@ -240,6 +252,10 @@ mod tests {
         assert_eq!(library.run("v", None).unwrap().unwrap().timeline, timeline);
         assert_eq!(library.run("v", Some("p")).unwrap().unwrap().timeline.summary.text, "second");
         assert!(library.run("v", Some("q")).unwrap().is_none());
+        let run = library.run("v", None).unwrap().unwrap();
+        timeline.summary.text = "third".into();
+        library.set_timeline(run.id, &timeline).unwrap();
+        assert_eq!(library.run("v", None).unwrap().unwrap().timeline, timeline);
         assert_eq!(library.videos().unwrap(), vec![VideoRecord { id: "v".into(), uri: "a.mp4".into() }]);
     }
 

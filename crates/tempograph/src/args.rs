@@ -44,6 +44,8 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Analyse videos: files, folders, globs or `@LIST` files
     Analyze(Analyze),
+    /// Find the moments worth keeping and cut them into clips
+    Highlights(Highlights),
     /// Write an analysed video's timeline in another format
     Export(Export),
     /// Compare a result with the truth
@@ -122,6 +124,12 @@ pub(crate) struct Analyze {
     /// Audio stream to listen to, from 0
     #[arg(long, value_name = "N")]
     audio_stream: Option<String>,
+    /// Boxes (MOT, COCO), subtitles (SRT, VTT, SBV) or speakers (RTTM) to take instead of measuring them
+    #[arg(long, value_name = "[FORMAT=]FILE", value_delimiter = ',', value_hint = ValueHint::FilePath)]
+    import: Vec<String>,
+    /// Cut the highlights into clips/
+    #[arg(long)]
+    clips: bool,
     /// Do not write annotated.mp4
     #[arg(long)]
     no_annotate: bool,
@@ -133,6 +141,34 @@ pub(crate) struct Analyze {
     pub(crate) explain: bool,
 }
 
+/// `tempograph highlights`.
+#[derive(Debug, Args)]
+pub(crate) struct Highlights {
+    /// A video file, or the id of one in the library; a file that was not analysed yet is analysed first
+    pub(crate) video: String,
+    /// Highlights at most
+    #[arg(long, value_name = "N")]
+    count: Option<String>,
+    /// Shortest highlight, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    min_s: Option<String>,
+    /// Longest highlight, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    max_s: Option<String>,
+    /// Copy from key frame on instead of encoding anew: quick, but a clip may begin earlier
+    #[arg(long)]
+    pub(crate) fast: bool,
+    /// Say what they are, cut nothing
+    #[arg(long)]
+    pub(crate) no_clips: bool,
+    /// Where `clips/` goes [default: `tempograph-out/FILE-NAME`]
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `tempograph export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -141,7 +177,7 @@ pub(crate) struct Export {
     /// Format
     #[arg(short, long)]
     pub(crate) format: String,
-    /// File to write [default: standard output]
+    /// File to write [default: standard output]; for `yolo` also a folder
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
 }
@@ -260,7 +296,15 @@ impl Cli {
             set("analyze.speech_model", &a.speech_model);
             set("analyze.language", &a.language);
             set("analyze.audio_stream", &a.audio_stream);
+            let import = (!a.import.is_empty()).then(|| a.import.join(","));
+            set("analyze.import", &import);
+            set("analyze.clips", &a.clips.then(|| "true".to_owned()));
             set("analyze.annotate", &a.no_annotate.then(|| "false".to_owned()));
+        }
+        if let Command::Highlights(h) = &self.command {
+            set("highlights.count", &h.count);
+            set("highlights.min_s", &h.min_s);
+            set("highlights.max_s", &h.max_s);
         }
         layer
     }

@@ -4,8 +4,10 @@
 //! `registry` the only place that names concrete back ends, `commands` one file per command.
 
 mod args;
+mod clips;
 mod commands;
 mod depth;
+mod imports;
 mod logging;
 mod output;
 mod progress;
@@ -46,6 +48,7 @@ fn run(cli: &Cli) -> Result<u8> {
     let data = || data_folder(settings);
     match &cli.command {
         Command::Analyze(args) => commands::analyze::run(args, settings, &data()?, &cancel),
+        Command::Highlights(args) => commands::highlights::run(args, settings, &data()?, &cancel),
         Command::Export(args) => commands::export::run(args, &data()?),
         Command::Eval(args) => commands::eval::run(args),
         Command::Models { command } => commands::models::run(command, settings, &data()?, &cancel),

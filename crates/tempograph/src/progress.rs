@@ -80,6 +80,11 @@ impl Display {
         Bar::new(self.terminal, "annotating")
     }
 
+    /// Progress of cutting clips.
+    pub(crate) fn cutting(&self) -> Bar {
+        Bar::new(self.terminal, "cutting")
+    }
+
     /// Progress of a download.
     pub(crate) fn download(&self, name: &str) -> Bar {
         Bar::new(self.terminal, name)

@@ -8,7 +8,9 @@ use std::{
 };
 
 use serde_json::json;
-use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime, Sampling, SessionOptions, timeline::ModelUse};
+use tempograph_core::{
+    Cancel, Error, ErrorKind, MediaTime, Result, Runtime, Sampling, SessionOptions, timeline::ModelUse,
+};
 use tempograph_models::{
     depth::DepthEstimator,
     detect,
@@ -33,7 +35,7 @@ use tempograph_pipeline::{
         track::{TrackOptions, TrackerKind},
         vad::Vad,
     },
-    fuse::{FuseOptions, Heard},
+    fuse::{FuseOptions, Heard, HighlightOptions, Weights},
     run::{AudioStage, FrameStage, Options, SpeechStage, Stage, Stages},
 };
 use tempograph_runtime_onnx::OnnxRuntime;
@@ -178,7 +180,8 @@ impl Registry {
         }
         let confidence = s.confidence.0 as f32;
         let mut fuse = FuseOptions { scene_detector: Some(detectors[0].name().to_owned()), ..FuseOptions::default() };
-        fuse.correlations.window = tempograph_core::MediaTime::from_secs_f64(s.correlation_window_s.0);
+        fuse.correlations.window = MediaTime::from_secs_f64(s.correlation_window_s.0);
+        fuse.highlights = Self::highlights(s)?;
         Ok(Options {
             scene_detectors: detectors,
             track: TrackOptions {
@@ -192,6 +195,32 @@ impl Registry {
         })
     }
 
+    /// What is a highlight, from the settings.
+    pub(crate) fn highlights(settings: &Settings) -> Result<HighlightOptions> {
+        let s = settings;
+        let (min, max) = (s.highlights_min_s.0, s.highlights_max_s.0);
+        if min > max || max <= 0.0 {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("settings `highlights.min_s` and `highlights.max_s` leave no length: {min} to {max}"),
+            ));
+        }
+        Ok(HighlightOptions {
+            count: s.highlights_count.0,
+            // No clip is shorter than what can be recognised as one.
+            min: MediaTime::from_secs_f64(min.max(0.5).min(max)),
+            max: MediaTime::from_secs_f64(max),
+            min_score: s.highlights_min_score.0,
+            weights: Weights {
+                emotion: s.highlights_emotion.0,
+                speech: s.highlights_speech.0,
+                motion: s.highlights_motion.0,
+                events: s.highlights_events.0,
+                novelty: s.highlights_novelty.0,
+            },
+        })
+    }
+
     /// A short name for everything asked for, so that runs of one plan replace each other.
     pub(crate) fn plan(&self) -> String {
         let s = &self.settings;
@@ -201,6 +230,7 @@ impl Registry {
                 (&s.only, &s.skip, s.fps, &s.scene_detectors, &s.detector, s.confidence),
                 (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps),
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
+                &s.import,
             )
         );
         blake3::hash(shaping.as_bytes()).to_hex()[..16].to_owned()

@@ -9,6 +9,7 @@ use tempograph_pipeline::{
     cache::Objects,
     run::{Analysis, Progress as _},
 };
+use tempograph_store::RunRecord;
 
 use crate::{depth, output, progress::Display, settings::Settings};
 
@@ -76,18 +77,37 @@ pub(crate) fn write(mut analysis: Analysis, source: &Path, out: &Path, objects: 
     for format in [Format::Srt, Format::Vtt, Format::Txt, Format::Detections, Format::GraphJson, Format::GraphMl] {
         output::write(&out.join(format.file_name()), |w| format.write(&export, w))?;
     }
-    let options = report::ReportOptions {
-        video_src: report::relative(source, out),
-        annotated_src: out.join(ANNOTATED).is_file().then(|| ANNOTATED.to_owned()),
-        ..report::ReportOptions::default()
-    };
-    let html = report::html(&analysis.timeline, &analysis.graph, &analysis.detections, &options)?;
-    output::write(&out.join("report.html"), |w| {
-        w.write_all(html.as_bytes()).map_err(|e| Error::io("write the report", out, e))
-    })?;
+    let options = report_options(source, out);
+    output::write(&out.join(Format::Html.file_name()), |w| Format::Html.write(&export.with_report(&options), w))?;
     // Last: whoever finds it knows that the rest is there.
     output::write(&out.join(Format::Json.file_name()), |w| Format::Json.write(&export, w))?;
     Ok(analysis)
+}
+
+/// What a page in the folder `out` needs to play the video.
+pub(crate) fn report_options(source: &Path, out: &Path) -> report::ReportOptions {
+    report::ReportOptions {
+        video_src: source.is_file().then(|| report::relative(source, out)).flatten(),
+        annotated_src: out.join(ANNOTATED).is_file().then(|| ANNOTATED.to_owned()),
+        ..report::ReportOptions::default()
+    }
+}
+
+/// Brings `analysis.json` and the report in `out` up to date, where they are of this video.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(crate) fn refresh(run: &RunRecord, source: &Path, out: &Path) -> Result<()> {
+    let path = out.join(Format::Json.file_name());
+    let known = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Timeline>(&text).ok());
+    if known.is_none_or(|known| known.video.id != run.timeline.video.id) {
+        return Ok(());
+    }
+    let detections = || Ok(Box::new(run.detections.iter().cloned().map(Ok)) as Observations<'_>);
+    let options = report_options(source, out);
+    let export = Export::new(&run.timeline, &run.graph).with_observations(&detections).with_report(&options);
+    output::write(&out.join(Format::Html.file_name()), |w| Format::Html.write(&export, w))?;
+    output::write(&path, |w| Format::Json.write(&export, w))
 }
 
 fn write_thumbnails(analysis: &mut Analysis, out: &Path) -> Result<()> {
@@ -153,6 +173,9 @@ fn annotated_from(analysis: &Analysis) -> Result<String> {
     shown.run = tempograph_core::timeline::Run::default();
     shown.issues.clear();
     shown.video.uri.clear();
+    // Neither is drawn, and both change with settings that change nothing else.
+    shown.highlights.clear();
+    shown.summary = tempograph_core::timeline::Summary::default();
     let mut hasher = blake3::Hasher::new();
     hasher.update(&ANNOTATION_VERSION.to_le_bytes());
     hasher.update(json(&shown)?.as_bytes());

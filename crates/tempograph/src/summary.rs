@@ -51,6 +51,16 @@ fn fill(s: &mut String, timeline: &Timeline, out: &Path) -> fmt::Result {
             writeln!(s, "  {} “{text}”", clock(e.span.start.as_secs_f64()))?;
         }
     }
+    for h in timeline.highlights.iter().take(1) {
+        let (from, to) = (clock(h.span.start.as_secs_f64()), clock(h.span.end.as_secs_f64()));
+        let share = (h.clip_worthy_score * 100.0).round();
+        writeln!(
+            s,
+            "  moments   {}, best {from} to {to} ({share}%): {}",
+            timeline.highlights.len(),
+            h.reasons.join(", ")
+        )?;
+    }
     let run = &timeline.run;
     writeln!(
         s,

@@ -20,6 +20,14 @@ pub fn relative(file: &Path, folder: &Path) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// The address of `file` as editing programs want it: `file://` and the path from the root.
+pub fn file_address(file: &Path) -> String {
+    let Some(file) = settled(file) else { return file.display().to_string() };
+    let parts = file.components().filter(|c| matches!(c, Component::Normal(_)));
+    let parts: Vec<String> = parts.map(|c| encode(c.as_os_str().as_encoded_bytes())).collect();
+    format!("file:///{}", parts.join("/"))
+}
+
 /// `path` from the root, without links where it exists: `..` means nothing else to a browser.
 fn settled(path: &Path) -> Option<PathBuf> {
     path.canonicalize().or_else(|_| std::path::absolute(path)).ok()
@@ -46,6 +54,7 @@ mod tests {
         let f = |file: &str, folder: &str| relative(Path::new(file), Path::new(folder));
         assert_eq!(f("/nowhere/a b#1.mp4", "/nowhere/out/x").as_deref(), Some("../../a%20b%231.mp4"));
         assert_eq!(f("/nowhere/out/é.mp4", "/nowhere/out").as_deref(), Some("%C3%A9.mp4"));
+        assert_eq!(file_address(Path::new("/nowhere/a b.mp4")), "file:///nowhere/a%20b.mp4");
         assert_eq!(f("https://example.org/a.mp4", "/nowhere"), None);
     }
 }

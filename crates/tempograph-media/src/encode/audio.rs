@@ -153,7 +153,7 @@ impl AudioPump {
 }
 
 /// `time` in ticks of `base`, rounded to the nearest.
-fn ticks(time: MediaTime, base: ffi::AVRational) -> i64 {
+pub(super) fn ticks(time: MediaTime, base: ffi::AVRational) -> i64 {
     let (num, den) = (i128::from(base.num.max(1)), i128::from(base.den.max(1)));
     let unit = num * 1_000_000_000;
     ((i128::from(time.nanos()) * den + unit / 2).div_euclid(unit)) as i64

@@ -1,11 +1,11 @@
-//! Cutting: a span of a video as a file of its own, exact to the frame.
+//! Cutting: spans of a video as files of their own, exact to the frame.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tempograph_core::{Cancel, Error, ErrorKind, Result, Span};
+use tempograph_core::{Cancel, Error, ErrorKind, Frame, MediaTime, Result, Span};
 
 use super::{AudioSource, EncodeFrame, VideoOptions, VideoWriter, Written};
-use crate::{Reader, Sample, VideoWants, Wants};
+use crate::{MediaInfo, Reader, Sample, VideoWants, Wants};
 
 /// How a clip is encoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,15 @@ impl Default for CutOptions {
     }
 }
 
+/// A clip to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Of the source, on its clock.
+    pub span: Span,
+    /// File to write.
+    pub out: PathBuf,
+}
+
 /// Writes the frames of `path` that are shown from within `span`, and the sound meanwhile, to `out`.
 ///
 /// The first of them becomes time zero. The file is decoded from its front, so late spans of long
@@ -32,41 +41,99 @@ impl Default for CutOptions {
 /// # Errors
 /// `usage` when no frame lies in `span`; as [`Reader::read`] and [`VideoWriter`].
 pub fn cut(path: &Path, span: Span, out: &Path, options: &CutOptions, cancel: &Cancel) -> Result<Written> {
+    let pieces = [Piece { span, out: out.to_owned() }];
+    let mut written = cut_all(path, &pieces, options, cancel, &mut |_| ())?;
+    written.pop().ok_or_else(|| empty(span))
+}
+
+/// As [`cut`] for several pieces in one pass, in their order; `progress` hears how far reading is.
+///
+/// Pieces may overlap. Each that is being written holds a file and an encoder.
+///
+/// # Errors
+/// As [`cut`]; pieces that were finished before stay.
+pub fn cut_all(
+    path: &Path,
+    pieces: &[Piece],
+    options: &CutOptions,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(MediaTime),
+) -> Result<Vec<Written>> {
     let mut reader = Reader::open(path)?;
     let info = reader.info().clone();
-    let chosen = options.audio.or(info.default_audio).and_then(|i| info.audio.get(i));
-    let audio = chosen.map(|a| AudioSource { path: path.to_owned(), stream: a.stream, until: Some(span.end) });
-    let fps = info.video.as_ref().map_or(0.0, |v| v.fps);
-    let mut writer: Option<VideoWriter> = None;
+    let mut clips: Vec<Clip<'_>> = pieces.iter().map(|piece| Clip { piece, writer: None, written: None }).collect();
+    let Some(last) = pieces.iter().map(|p| p.span.end).max() else { return Ok(Vec::new()) };
     let mut past = false;
     let wants = Wants { video: Some(VideoWants::default()), audio: None };
     let read = reader.read(&wants, cancel, &mut |sample| {
         let Sample::Frame(frame) = sample else { return Ok(()) };
-        if frame.time >= span.end {
+        progress(frame.time);
+        for clip in &mut clips {
+            clip.take(&frame, path, &info, options)?;
+        }
+        if frame.time >= last {
             past = true;
-            return Err(Error::new(ErrorKind::Cancelled, "the clip is complete"));
+            return Err(Error::new(ErrorKind::Cancelled, "the clips are complete"));
         }
-        if frame.time < span.start {
-            return Ok(());
-        }
-        let picture = EncodeFrame::copy_of(frame.picture.as_ref())?;
-        if writer.is_none() {
-            let encoding = VideoOptions {
-                preset: options.preset.clone(),
-                crf: options.crf,
-                ..VideoOptions::new(frame.picture.size(), fps)
-            };
-            writer = Some(VideoWriter::create(out, &encoding, &picture, audio.as_ref(), frame.time)?);
-        }
-        match &mut writer {
-            Some(writer) => writer.write(picture, frame.time, frame.duration.min(span.end - frame.time)),
-            None => Ok(()),
-        }
+        Ok(())
     });
     match read {
         Err(e) if !past => return Err(e),
         _ => {}
     }
-    let empty = || Error::new(ErrorKind::Usage, format!("no frame is shown from {} to {}", span.start, span.end));
-    writer.ok_or_else(empty)?.finish()
+    clips.into_iter().map(Clip::finish).collect()
+}
+
+fn empty(span: Span) -> Error {
+    Error::new(ErrorKind::Usage, format!("no frame is shown from {} to {}", span.start, span.end))
+}
+
+/// A piece while it is written.
+struct Clip<'a> {
+    piece: &'a Piece,
+    writer: Option<VideoWriter>,
+    written: Option<Written>,
+}
+
+impl Clip<'_> {
+    fn take(&mut self, frame: &Frame, path: &Path, info: &MediaInfo, options: &CutOptions) -> Result<()> {
+        let span = self.piece.span;
+        if frame.time >= span.end {
+            // Files and encoders are given back as soon as nothing more comes.
+            if let Some(writer) = self.writer.take() {
+                self.written = Some(writer.finish()?);
+            }
+            return Ok(());
+        }
+        if frame.time < span.start {
+            return Ok(());
+        }
+        let picture = EncodeFrame::copy_of(frame.picture.as_ref())?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let chosen = options.audio.or(info.default_audio).and_then(|i| info.audio.get(i));
+                let audio =
+                    chosen.map(|a| AudioSource { path: path.to_owned(), stream: a.stream, until: Some(span.end) });
+                let fps = info.video.as_ref().map_or(0.0, |v| v.fps);
+                let encoding = VideoOptions {
+                    preset: options.preset.clone(),
+                    crf: options.crf,
+                    ..VideoOptions::new(frame.picture.size(), fps)
+                };
+                let out = &self.piece.out;
+                let writer = VideoWriter::create(out, &encoding, &picture, audio.as_ref(), frame.time)?;
+                self.writer.insert(writer)
+            }
+        };
+        writer.write(picture, frame.time, frame.duration.min(span.end - frame.time))
+    }
+
+    fn finish(self) -> Result<Written> {
+        match (self.written, self.writer) {
+            (Some(written), _) => Ok(written),
+            (None, Some(writer)) => writer.finish(),
+            (None, None) => Err(empty(self.piece.span)),
+        }
+    }
 }

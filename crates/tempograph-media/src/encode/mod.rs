@@ -4,6 +4,7 @@
 //! file appears under its name only once it is whole.
 
 mod audio;
+mod copy;
 mod cut;
 mod sink;
 #[cfg(test)]
@@ -14,7 +15,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use cut::{CutOptions, cut};
+pub use copy::{Copied, copy};
+pub use cut::{CutOptions, Piece, cut, cut_all};
 use tempograph_core::{Error, ErrorKind, MediaTime, Picture, Result, RgbRequest, ScaleFilter, Size, YuvView};
 
 use self::{

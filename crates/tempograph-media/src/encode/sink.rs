@@ -381,6 +381,20 @@ impl Output {
         }
     }
 
+    /// Has players turn the pictures of `stream` as `matrix` says.
+    pub(super) fn turn(&mut self, stream: usize, matrix: [i32; 9]) -> Result<(), SinkError> {
+        // SAFETY: the index came from `add_…`; the new side data is as long as was asked for.
+        unsafe {
+            let stream = *(*self.ctx).streams.add(stream);
+            let data = ffi::av_stream_new_side_data(stream, ffi::AVPacketSideDataType::DISPLAYMATRIX, 36);
+            if data.is_null() {
+                return Err(SinkError::NO_MEMORY);
+            }
+            data.cast::<[i32; 9]>().write_unaligned(matrix);
+        }
+        Ok(())
+    }
+
     /// Writes the header; streams cannot be added after.
     pub(super) fn begin(&mut self) -> Result<(), SinkError> {
         let mut options = ptr::null_mut();

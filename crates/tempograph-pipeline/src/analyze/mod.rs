@@ -5,6 +5,7 @@ pub mod depth;
 pub mod detect;
 pub mod faces;
 pub mod gate;
+pub mod given;
 pub mod scenes;
 pub mod sounds;
 pub mod speech;

@@ -11,6 +11,7 @@ mod entities;
 mod events;
 mod faces;
 pub mod graph;
+pub mod highlights;
 mod paths;
 mod scenes;
 mod sounds;
@@ -18,6 +19,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod turns;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
@@ -25,6 +27,7 @@ pub use depth::track_depths;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
 pub use faces::FaceOptions;
+pub use highlights::{HighlightOptions, Weights};
 pub use sounds::SoundOptions;
 use tempograph_core::{
     Issue, MediaTime, Observation, Timeline,
@@ -86,6 +89,8 @@ pub struct FuseOptions {
     pub correlations: CorrelationOptions,
     /// When what was read is a text.
     pub texts: TextOptions,
+    /// What is a highlight.
+    pub highlights: HighlightOptions,
 }
 
 /// The parts of a [`Timeline`] that fusion decides.
@@ -149,9 +154,9 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
     let (faces, emotions) = faces::faces(input.observations, &spans, &paths, &tracks, &options.faces);
-    let audio_events = audio::events(input, &options.audio);
     let end = input.video.start_s + input.video.duration_s;
     let texts = texts::texts(input.observations, &spans, end, &options.texts);
+    let audio_events = turns::apply(audio::events(input, &options.audio), input.observations);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
     let depths = depth::entity_depths(input.depths, &tracks, &grouped.entities);

@@ -12,7 +12,7 @@ use super::Analysis;
 use crate::{
     analyze::{
         scenes::{Cut, Detector, Measures, Scores},
-        track::{TrackOptions, Tracked, track},
+        track::{TrackOptions, Tracked, named, track},
         vad::voices,
     },
     cache::{Objects, Unit},
@@ -95,7 +95,10 @@ pub(crate) fn decide(
 
     let times: Vec<MediaTime> = primary.iter().map(|c| c.time).collect();
     let Tracked { observations: mut detections, tracks } =
-        timed("track", &mut stages, || track(&gathered.detections, &times, &options.track));
+        timed("track", &mut stages, || match named(&gathered.detections) {
+            Some(tracked) => tracked,
+            None => track(&gathered.detections, &times, &options.track),
+        });
     drop(gathered.detections);
     for observation in &mut detections {
         if let Claim::Detections { detections, .. } = &mut observation.claim {
@@ -125,6 +128,10 @@ pub(crate) fn decide(
         let proximities = std::mem::take(&mut fused.proximities);
         fused.fill(&mut timeline);
         fuse::graph::graph(&timeline, &proximities)
+    });
+    // Last of all: it weighs everything that the timeline holds by now.
+    timed("highlights", &mut stages, || {
+        fuse::highlights::fill(&mut timeline, &observations, &options.fuse.highlights);
     });
     issues.append(&mut timeline.issues);
     let detections = observations.split_off(others);

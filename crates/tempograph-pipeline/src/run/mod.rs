@@ -25,7 +25,9 @@ mod stage;
 use std::path::Path;
 
 use serde_json::json;
-use tempograph_core::{Cancel, Claim, DepthMap, Graph, Issue, MediaTime, Observation, Result, Span, Timeline};
+use tempograph_core::{
+    Cancel, Claim, DepthMap, Graph, Issue, MediaTime, Observation, Result, Span, Timeline, timeline::StageRun,
+};
 use tempograph_media::MediaInfo;
 
 use self::{
@@ -34,7 +36,7 @@ use self::{
 };
 pub use self::{
     decide::{Options, SceneCuts},
-    stage::{AudioStage, FrameStage, Make, SpeechStage, Stage, Stages},
+    stage::{AudioStage, FrameStage, Given, Make, SpeechStage, Stage, Stages},
 };
 use crate::cache::{Objects, StageCache, StageIdentity, Unit};
 
@@ -110,6 +112,10 @@ pub fn analyze(request: Request<'_>) -> Result<Analysis> {
     }
     let mut models = stages.models();
     models.sort_by(|a, b| (&a.task, &a.name).cmp(&(&b.task, &b.name)));
+    let given = std::mem::take(&mut stages.given);
+    for given in &given {
+        (request.explain)(&format!("{}: imported, {} claims", given.name, given.observations.len()));
+    }
     for identity in stages.identities(id) {
         (request.explain)(&explain(cache, &identity)?);
     }
@@ -134,9 +140,19 @@ pub fn analyze(request: Request<'_>) -> Result<Analysis> {
             Ok(())
         })?;
     }
+    let mut stage_runs: Vec<_> = report.stages.into_iter().map(|(_, run)| run).collect();
+    for Given { name, observations, .. } in given {
+        let items = observations.len() as u64;
+        stage_runs.push(StageRun {
+            name: name.to_owned(),
+            status: "imported".to_owned(),
+            items,
+            ..StageRun::default()
+        });
+        gathered.add(Unit { observations, snapshot: Vec::new() });
+    }
     let video = info.to_video(request.uri, id);
     let mut analysis = decide::decide(video, gathered, request.options, request.objects, &mut issues)?;
-    let mut stage_runs: Vec<_> = report.stages.into_iter().map(|(_, run)| run).collect();
     stage_runs.append(&mut analysis.timeline.run.stages);
     analysis.timeline.run.stages = stage_runs;
     analysis.timeline.models = models;

@@ -1,7 +1,7 @@
 //! What a stage is before it runs: a name, what it depends on, and how to build it.
 
 use serde_json::Value;
-use tempograph_core::{AudioAnalyzer, FrameAnalyzer, Result, Sampling, timeline::ModelUse};
+use tempograph_core::{AudioAnalyzer, FrameAnalyzer, Observation, Result, Sampling, timeline::ModelUse};
 
 use crate::{analyze::speech::Transcriber, cache::StageIdentity};
 
@@ -50,6 +50,16 @@ pub type AudioStage = Stage<dyn AudioAnalyzer>;
 /// The stage that turns chunks of speech into words.
 pub type SpeechStage = Stage<dyn Transcriber>;
 
+/// Claims that were made elsewhere and stand in for a stage.
+pub struct Given {
+    /// The stage's name.
+    pub name: &'static str,
+    /// What they come from; its checksum says which claims they are.
+    pub source: ModelUse,
+    /// The claims.
+    pub observations: Vec<Observation>,
+}
+
 /// Everything a run may do.
 #[derive(Default)]
 pub struct Stages {
@@ -61,6 +71,8 @@ pub struct Stages {
     pub voice: Option<AudioStage>,
     /// Speech recognition; hears only what voice activity lets through.
     pub speech: Option<SpeechStage>,
+    /// Stages whose claims are known from the start.
+    pub given: Vec<Given>,
     /// Stages that could not be set up, with the reason.
     pub unavailable: Vec<(&'static str, tempograph_core::Error)>,
 }
@@ -71,6 +83,7 @@ impl Stages {
         let mut models: Vec<ModelUse> = self.frames.iter().flat_map(|s| s.stage.models.iter()).cloned().collect();
         models.extend(self.audio.iter().chain(&self.voice).flat_map(|s| s.models.iter()).cloned());
         models.extend(self.speech.iter().flat_map(|s| s.models.iter()).cloned());
+        models.extend(self.given.iter().map(|g| g.source.clone()));
         models
     }
 

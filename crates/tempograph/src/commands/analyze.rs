@@ -13,7 +13,8 @@ use tempograph_pipeline::run::{self, Analysis, Request};
 use tempograph_store::Library;
 
 use crate::{
-    args, output::folder_for, progress::Display, registry::Registry, results, settings::Settings, sources, summary, sys,
+    args, clips, imports::Imports, output::folder_for, progress::Display, registry::Registry, results,
+    settings::Settings, sources, summary, sys,
 };
 
 /// Exit status of a batch in which some inputs failed.
@@ -22,6 +23,9 @@ const SOME_FAILED: u8 = 3;
 /// Analyses every source; a failure of one does not stop the others of a batch.
 pub(crate) fn run(args: &args::Analyze, settings: &Settings, data: &Path, cancel: &Cancel) -> Result<u8> {
     let sources = sources::expand(&args.sources)?;
+    let imports = Imports::open(&settings.import)?;
+    imports.suit(sources.files.len())?;
+    let settings = &imports.instead(settings);
     let library = Library::open(data)?;
     let registry = Registry::open(settings, data)?;
     let display = Display::new(args.json);
@@ -34,7 +38,17 @@ pub(crate) fn run(args: &args::Analyze, settings: &Settings, data: &Path, cancel
             display.file(i + 1, count, path);
         }
         let out = unique_folder(folder_for(path, args.out.as_deref(), sources.batch), path, &mut taken);
-        let job = Job { path, out: &out, args, settings, library: &library, registry: &registry, display: &display };
+        let job = Job {
+            path,
+            out: &out,
+            answer: if args.json { Answer::Json } else { Answer::Summary },
+            explain: args.explain,
+            settings,
+            imports: &imports,
+            library: &library,
+            registry: &registry,
+            display: &display,
+        };
         match job.run(cancel) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Cancelled || !sources.batch => return Err(error),
@@ -49,6 +63,31 @@ pub(crate) fn run(args: &args::Analyze, settings: &Settings, data: &Path, cancel
     }
     display.batch_end(count - failed.len(), &failed);
     Ok(SOME_FAILED)
+}
+
+/// Analyses one file with the settings as they are and prints nothing.
+pub(crate) fn silently(
+    path: &Path,
+    out: &Path,
+    settings: &Settings,
+    library: &Library,
+    display: &Display,
+    cancel: &Cancel,
+) -> Result<()> {
+    let imports = Imports::open(&settings.import)?;
+    let settings = &imports.instead(settings);
+    let registry = Registry::open(settings, library.root())?;
+    registry.prepare(display, cancel)?;
+    let (answer, explain, registry, imports) = (Answer::Nothing, false, &registry, &imports);
+    Job { path, out, answer, explain, settings, imports, library, registry, display }.run(cancel)
+}
+
+/// What is printed at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Summary,
+    Json,
+    Nothing,
 }
 
 /// Two files of one name in different folders must not write into one folder.
@@ -68,8 +107,10 @@ fn unique_folder(folder: PathBuf, source: &Path, taken: &mut BTreeMap<PathBuf, P
 struct Job<'a> {
     path: &'a Path,
     out: &'a Path,
-    args: &'a args::Analyze,
+    answer: Answer,
+    explain: bool,
     settings: &'a Settings,
+    imports: &'a Imports,
     library: &'a Library,
     registry: &'a Registry,
     display: &'a Display,
@@ -90,26 +131,36 @@ impl Job<'_> {
         let mut analysis = self.analyze(&info, &id, &uri, cancel)?;
         drop(lock);
         results::draw(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
+        if self.settings.clips.is_on() {
+            clips::stage(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
+        }
         self.measure(&mut analysis, started, cpu_before);
         let analysis = results::write(analysis, self.path, self.out, self.library.objects().as_ref())?;
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
-        if self.args.json {
-            let text = results::json(&analysis.timeline)?;
-            let mut stdout = std::io::stdout().lock();
-            stdout.write_all(text.as_bytes()).map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
-        } else {
-            self.display.done(&summary::text(&analysis.timeline, self.out));
+        match self.answer {
+            Answer::Json => {
+                let text = results::json(&analysis.timeline)?;
+                let mut stdout = std::io::stdout().lock();
+                stdout
+                    .write_all(text.as_bytes())
+                    .map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
+            }
+            Answer::Summary => self.display.done(&summary::text(&analysis.timeline, self.out)),
+            Answer::Nothing => {}
         }
         Ok(())
     }
 
     fn analyze(&self, info: &MediaInfo, id: &str, uri: &str, cancel: &Cancel) -> Result<Analysis> {
         let explain = |line: &str| {
-            if self.args.explain {
+            if self.explain {
                 self.display.note(line);
             }
         };
-        let options = self.registry.options()?;
+        let mut options = self.registry.options()?;
+        options.heard.words |= self.imports.has("speech");
+        let mut stages = self.registry.stages(self.library)?;
+        self.imports.apply(&mut stages, self.path, info.start)?;
         let progress = self.display.media();
         run::analyze(Request {
             path: self.path,
@@ -117,7 +168,7 @@ impl Job<'_> {
             id,
             info,
             audio_stream: self.settings.audio_stream.map(|i| i.0),
-            stages: self.registry.stages(self.library)?,
+            stages,
             options: &options,
             cache: self.library,
             objects: self.library.objects().as_ref(),

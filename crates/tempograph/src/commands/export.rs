@@ -1,26 +1,43 @@
 //! `tempograph export`: an analysed video in another format.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempograph_core::{Error, ErrorKind, Result};
-use tempograph_export::{Export, Format, Observations};
+use tempograph_export::{Export, Format, Observations, report};
 use tempograph_media::content_hash;
 use tempograph_store::{Library, RunRecord};
 
-use crate::{args, output};
+use crate::{args, output, results};
 
 /// Writes the most recent result of a video.
 pub(crate) fn run(args: &args::Export, data: &Path) -> Result<u8> {
     let format: Format = args.format.parse()?;
     let library = Library::open(data)?;
     let run = find(&library, &args.video)?;
+    let source = source(&run, &args.video);
+    // A page and a project find the video from where they lie.
+    let folder = args.out.as_deref().and_then(Path::parent).filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+    let (report, media) = (results::report_options(&source, folder), report::file_address(&source));
     let detections = || Ok(Box::new(run.detections.iter().cloned().map(Ok)) as Observations<'_>);
-    let export = Export::new(&run.timeline, &run.graph).with_observations(&detections);
+    let export =
+        Export::new(&run.timeline, &run.graph).with_observations(&detections).with_report(&report).with_media(&media);
     match &args.out {
+        Some(folder) if format == Format::Yolo && folder.extension().is_none_or(|e| e != "zip") => {
+            tempograph_export::yolo_files(&export, &mut |name, bytes| {
+                let path = folder.join(name);
+                output::write(&path, |w| w.write_all(bytes).map_err(|e| Error::io("write a result", &path, e)))
+            })?;
+        }
         Some(path) => output::write(path, |w| format.write(&export, w))?,
         None => format.write(&export, &mut std::io::BufWriter::new(std::io::stdout().lock()))?,
     }
     Ok(0)
+}
+
+/// The file of `run`: as it was named now, else where it was analysed.
+pub(crate) fn source(run: &RunRecord, named: &str) -> PathBuf {
+    let path = Path::new(named);
+    if path.is_file() { path.to_owned() } else { PathBuf::from(&run.timeline.video.uri) }
 }
 
 /// The most recent run of a video, named by its file, its id or the beginning of its id.

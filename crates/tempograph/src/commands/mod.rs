@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod export;
+pub(crate) mod highlights;
 pub(crate) mod models;
 
 use std::{io::Write as _, path::Path};

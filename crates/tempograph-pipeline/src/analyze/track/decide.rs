@@ -94,9 +94,7 @@ pub struct Tracked {
 /// from 1 in order of first appearance, within a frame in order of rows. The same input gives the
 /// same tracks, in whatever order it comes.
 pub fn track(observations: &[Observation], cuts: &[MediaTime], options: &TrackOptions) -> Tracked {
-    let mut seen: Vec<Observation> =
-        observations.iter().filter(|o| matches!(o.claim, Claim::Detections { .. })).cloned().collect();
-    seen.sort_by_key(|o| (o.span, frame_of(o)));
+    let mut seen = in_order(observations);
     let mut cuts = cuts.to_vec();
     cuts.sort_unstable();
     let mut tracker = open(options, options.step.unwrap_or_else(|| median_step(&seen)));
@@ -130,6 +128,30 @@ pub fn track(observations: &[Observation], cuts: &[MediaTime], options: &TrackOp
         }
     }
     Tracked { observations: seen, tracks }
+}
+
+/// The tracks that detections came with; `None` when none of them names one.
+///
+/// Whoever followed the objects before knew more than boxes tell, so nothing is joined or renamed.
+pub fn named(observations: &[Observation]) -> Option<Tracked> {
+    let seen = in_order(observations);
+    let ids: Vec<Vec<Option<u32>>> = seen
+        .iter()
+        .map(|o| match &o.claim {
+            Claim::Detections { detections, .. } => detections.iter().map(|d| d.track).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let some = ids.iter().flatten().any(Option::is_some);
+    some.then(|| Tracked { tracks: summarise(&seen, &ids), observations: seen })
+}
+
+/// The detections among `observations` in order of time.
+fn in_order(observations: &[Observation]) -> Vec<Observation> {
+    let mut seen: Vec<Observation> =
+        observations.iter().filter(|o| matches!(o.claim, Claim::Detections { .. })).cloned().collect();
+    seen.sort_by_key(|o| (o.span, frame_of(o)));
+    seen
 }
 
 fn open(options: &TrackOptions, step: MediaTime) -> Box<dyn Tracker> {

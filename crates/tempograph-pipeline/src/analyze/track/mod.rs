@@ -12,7 +12,7 @@ mod sort;
 mod tests;
 
 pub use bytetrack::{ByteTrack, ByteTrackOptions};
-pub use decide::{TrackOptions, Tracked, TrackerKind, track};
+pub use decide::{TrackOptions, Tracked, TrackerKind, named, track};
 pub use sort::{Sort, SortOptions};
 use tempograph_core::{BoxXyxy, Detections, MediaTime};
 

@@ -1,0 +1,110 @@
+//! The best windows that do not overlap.
+
+use tempograph_core::Span;
+
+use super::{HighlightOptions, Weighed, edges::Edges, signals::Grid};
+
+/// Lengths that are tried, each this many times the one before.
+const LONGER: f64 = 1.5;
+
+/// A highlight before it has a rank.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) span: Span,
+    /// 0 to 1.
+    pub(super) score: f64,
+}
+
+/// At most `options.count` windows that do not overlap, the best first as far as their edges allow.
+pub(super) fn best(grid: &Grid, signals: &[Weighed], edges: &Edges, options: &HighlightOptions) -> Vec<Window> {
+    let whole = edges.whole();
+    let min = options.min.min(whole.duration());
+    let max = options.max.max(min);
+    let sums: Vec<Vec<f64>> = signals.iter().map(|w| prefix(w.signal.values())).collect();
+    let all: Vec<f64> =
+        (0..grid.points).map(|i| signals.iter().map(|w| w.weight * w.signal.values()[i]).sum()).collect();
+
+    let mut candidates: Vec<(f64, usize, usize)> = Vec::new();
+    let mut length = min;
+    loop {
+        let points = grid.count(length).min(grid.points);
+        let peaks: Vec<Vec<f64>> = signals.iter().map(|w| highest(w.signal.values(), points)).collect();
+        for i in 0..=grid.points - points {
+            let score = (0..signals.len())
+                .map(|s| {
+                    let mean = (sums[s][i + points] - sums[s][i]) / points as f64;
+                    signals[s].weight * (mean + peaks[s][i]) / 2.0
+                })
+                .sum::<f64>();
+            if score >= options.min_score {
+                candidates.push((score, i, points));
+            }
+        }
+        let longer = tempograph_core::MediaTime::from_nanos((length.nanos() as f64 * LONGER) as i64);
+        if longer > max || longer <= length {
+            break;
+        }
+        length = longer;
+    }
+    // Of equals the longer: it shows more; then the earlier.
+    candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.2.cmp(&a.2)).then(a.1.cmp(&b.1)));
+
+    let mut found: Vec<Window> = Vec::new();
+    for (_, i, points) in candidates {
+        if found.len() >= options.count {
+            break;
+        }
+        let end = if i + points >= grid.points { whole.end } else { grid.time(i + points) };
+        let window = Span::new(grid.time(i), end);
+        let peak = (i..i + points).fold(i, |best, k| if all[k] > all[best] { k } else { best });
+        let free = |span: Span, found: &[Window]| found.iter().all(|f| f.span.intersect(span).is_none());
+        // Whatever its edges do, the peak stays inside.
+        if !free(Span::new(grid.time(peak), grid.time(peak + 1)), &found) {
+            continue;
+        }
+        let Some(span) = edges.settle(window, grid.time(peak), min, max) else { continue };
+        let score = score(signals, grid, span);
+        if free(span, &found) && score >= options.min_score {
+            found.push(Window { span, score });
+        }
+    }
+    found
+}
+
+fn score(signals: &[Weighed], grid: &Grid, span: Span) -> f64 {
+    let range = grid.range(span);
+    let of = |w: &Weighed| {
+        let values = &w.signal.values()[range.clone()];
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        w.weight * (mean + values.iter().copied().fold(0.0, f64::max)) / 2.0
+    };
+    signals.iter().map(of).sum()
+}
+
+/// Sums of the first `0, 1, …` values.
+fn prefix(values: &[f64]) -> Vec<f64> {
+    let sums = values.iter().scan(0.0, |sum, v| {
+        *sum += v;
+        Some(*sum)
+    });
+    std::iter::once(0.0).chain(sums).collect()
+}
+
+/// The highest of each `width` consecutive values, in one pass (a queue of falling candidates).
+fn highest(values: &[f64], width: usize) -> Vec<f64> {
+    let mut queue = std::collections::VecDeque::new();
+    let mut out = Vec::with_capacity(values.len().saturating_sub(width) + 1);
+    for (i, v) in values.iter().enumerate() {
+        while queue.back().is_some_and(|&k: &usize| values[k] <= *v) {
+            queue.pop_back();
+        }
+        queue.push_back(i);
+        if queue.front().is_some_and(|&k| k + width <= i) {
+            queue.pop_front();
+        }
+        if i + 1 >= width {
+            out.extend(queue.front().map(|&k| values[k]));
+        }
+    }
+    out
+}

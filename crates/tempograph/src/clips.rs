@@ -1,0 +1,110 @@
+//! Clips of the highlights, in the output folder's `clips/`.
+
+use std::{fs, path::Path, time::Instant};
+
+use tempograph_core::{
+    Cancel, Error, ErrorKind, Issue, Result, Span, Timeline,
+    timeline::{StageRun, Video},
+};
+use tempograph_media::encode::{self, CutOptions, Piece};
+use tempograph_pipeline::run::{Analysis, Progress as _};
+
+use crate::{progress::Display, settings::Settings};
+
+/// How clips are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct How {
+    /// Copy from a key frame on instead of encoding anew.
+    pub(crate) fast: bool,
+    /// Audio stream, from 0; the file's default when absent.
+    pub(crate) audio: Option<usize>,
+}
+
+/// Cuts the highlights of `timeline` out of `source` and writes each one's path into it. What each
+/// clip really holds comes back, in the order of the highlights.
+///
+/// # Errors
+/// When `source` cannot be read or is not this video any more, or `out` cannot be written.
+pub(crate) fn write(
+    timeline: &mut Timeline,
+    source: &Path,
+    out: &Path,
+    how: How,
+    display: &Display,
+    cancel: &Cancel,
+) -> Result<Vec<Span>> {
+    let folder = out.join("clips");
+    clear(&folder)?;
+    if timeline.highlights.is_empty() {
+        return Ok(Vec::new());
+    }
+    fs::create_dir_all(&folder).map_err(|e| Error::io("make the folder of clips", &folder, e))?;
+    let name = |rank: u32| format!("clips/highlight-{rank}.mp4");
+    let pieces: Vec<Piece> =
+        timeline.highlights.iter().map(|h| Piece { span: h.span, out: out.join(name(h.rank)) }).collect();
+    let spans = if how.fast {
+        pieces
+            .iter()
+            .map(|p| encode::copy(source, p.span, &p.out, how.audio, cancel).map(|copied| copied.span))
+            .collect::<Result<_>>()?
+    } else {
+        let bar = display.cutting();
+        let Video { start_s, .. } = timeline.video;
+        let last = pieces.iter().map(|p| p.span.end).max().unwrap_or(start_s);
+        let options = CutOptions { audio: how.audio, ..CutOptions::default() };
+        encode::cut_all(source, &pieces, &options, cancel, &mut |time| bar.media(time - start_s, last - start_s))?;
+        pieces.iter().map(|p| p.span).collect()
+    };
+    for highlight in &mut timeline.highlights {
+        highlight.clip = Some(name(highlight.rank));
+    }
+    Ok(spans)
+}
+
+/// The clips of an earlier call are of other moments.
+fn clear(folder: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_clip = name.to_str().is_some_and(|n| n.starts_with("highlight-") && n.ends_with(".mp4"));
+        if is_clip {
+            fs::remove_file(entry.path()).map_err(|e| Error::io("remove an earlier clip", &entry.path(), e))?;
+        }
+    }
+    Ok(())
+}
+
+/// [`write`] as a part of an analysis: what fails is an issue of the result.
+///
+/// # Errors
+/// When `cancel` was raised or the disk is full.
+pub(crate) fn stage(
+    analysis: &mut Analysis,
+    source: &Path,
+    out: &Path,
+    settings: &Settings,
+    display: &Display,
+    cancel: &Cancel,
+) -> Result<()> {
+    if analysis.timeline.video.video_codec.is_none() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let how = How { fast: false, audio: settings.audio_stream.map(|i| i.0) };
+    let (status, items) = match write(&mut analysis.timeline, source, out, how, display, cancel) {
+        Ok(spans) => ("done", spans.len() as u64),
+        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DiskFull) => return Err(error),
+        Err(error) => {
+            analysis.timeline.issues.push(Issue::from_error("clips", &error));
+            ("failed", 0)
+        }
+    };
+    analysis.timeline.run.stages.push(StageRun {
+        name: "clips".to_owned(),
+        status: status.to_owned(),
+        wall_s: started.elapsed().as_secs_f64(),
+        items,
+        ..StageRun::default()
+    });
+    Ok(())
+}
