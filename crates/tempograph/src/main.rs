@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod depth;
+mod indexing;
 mod logging;
 mod output;
 mod progress;
@@ -46,6 +47,7 @@ fn run(cli: &Cli) -> Result<u8> {
     let data = || data_folder(settings);
     match &cli.command {
         Command::Analyze(args) => commands::analyze::run(args, settings, &data()?, &cancel),
+        Command::Search(args) => commands::search::run(args, settings, &data()?, &cancel),
         Command::Export(args) => commands::export::run(args, &data()?),
         Command::Eval(args) => commands::eval::run(args),
         Command::Models { command } => commands::models::run(command, settings, &data()?, &cancel),

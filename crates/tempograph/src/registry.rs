@@ -12,6 +12,7 @@ use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime, Sampling, Sessi
 use tempograph_models::{
     depth::DepthEstimator,
     detect,
+    embed::{self, TextEmbedder},
     ocr::Reader,
     store::{Event, LocatedModel, Manifest, ModelStore, Status, StoreOptions},
     vad::{SegmentOptions, Silero},
@@ -38,7 +39,7 @@ use tempograph_store::{FileObjects, Library};
 use crate::{progress::Display, settings::Settings};
 
 /// Names of stages, as in `--only` and `--skip`.
-const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "text", "depth", "vad", "speech"];
+const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "text", "depth", "vad", "speech", "embed"];
 
 /// What reads text unless another model is present or named.
 const TEXT_MODEL: &str = "ppocr-v6-tiny";
@@ -99,7 +100,7 @@ impl Registry {
             .iter()
             .chain(&settings.text_model)
             .chain(&settings.depth_model)
-            .chain([&settings.speech_model])
+            .chain([&settings.speech_model, &settings.text_embedder])
         {
             store.manifest().get(name)?;
         }
@@ -113,7 +114,7 @@ impl Registry {
         Ok(registry)
     }
 
-    fn wants(&self, stage: &str) -> bool {
+    pub(crate) fn wants(&self, stage: &str) -> bool {
         let has = |list: &crate::settings::List, name: &str| list.0.iter().any(|s| s == name);
         let only = &self.settings.only;
         // Speech recognition hears only what voice activity lets through.
@@ -144,7 +145,10 @@ impl Registry {
         if self.wants("speech") {
             needed.push(&s.speech_model);
         }
-        let models = ["detect", "text", "depth", "vad"].iter().any(|stage| self.wants(stage));
+        if self.wants("embed") {
+            needed.push(&s.text_embedder);
+        }
+        let models = ["detect", "text", "depth", "vad", "embed"].iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
         }
@@ -251,6 +255,26 @@ impl Registry {
             }
         }
         Ok(stages)
+    }
+
+    /// The model that turns texts into vectors; nothing is loaded.
+    ///
+    /// # Errors
+    /// When its weights are not here.
+    pub(crate) fn text_model(&self) -> Result<ModelUse> {
+        Ok(used(&self.store.locate(&self.settings.text_embedder)?))
+    }
+
+    /// What turns texts into vectors, loaded.
+    ///
+    /// # Errors
+    /// When its weights or the runtime are not here or do not load.
+    pub(crate) fn text_embedder(&self) -> Result<Box<dyn TextEmbedder>> {
+        let model = self.store.locate(&self.settings.text_embedder)?;
+        let session = self.runtime.get()?.load(&model.main(), &SessionOptions { threads: self.threads() })?;
+        let path = model.path("tokenizer.json")?;
+        let tokenizer = std::fs::read(&path).map_err(|e| Error::io("read the tokenizer", &path, e))?;
+        embed::open_text(&model.family, session, &tokenizer)
     }
 
     fn detect_stage(&self) -> Result<FrameStage> {

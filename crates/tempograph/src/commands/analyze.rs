@@ -13,7 +13,8 @@ use tempograph_pipeline::run::{self, Analysis, Request};
 use tempograph_store::Library;
 
 use crate::{
-    args, output::folder_for, progress::Display, registry::Registry, results, settings::Settings, sources, summary, sys,
+    args, indexing, output::folder_for, progress::Display, registry::Registry, results, settings::Settings, sources,
+    summary, sys,
 };
 
 /// Exit status of a batch in which some inputs failed.
@@ -90,6 +91,7 @@ impl Job<'_> {
         let mut analysis = self.analyze(&info, &id, &uri, cancel)?;
         drop(lock);
         results::draw(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
+        indexing::embed(&mut analysis.timeline, self.library, self.registry, cancel)?;
         self.measure(&mut analysis, started, cpu_before);
         let analysis = results::write(analysis, self.path, self.out, self.library.objects().as_ref())?;
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;

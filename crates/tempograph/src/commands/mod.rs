@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod models;
+pub(crate) mod search;
 
 use std::{io::Write as _, path::Path};
 
