@@ -61,13 +61,14 @@ impl Library {
         let Some(asked) = words::asked(&query.text) else { return Ok(Vec::new()) };
         let wanted = (limit * PHRASES_PER_HIT).max(MIN_PHRASES);
         let allowed = filter.phrases(&connection)?;
-        let worded = by_words(&connection, &asked, allowed.as_ref(), wanted)?;
+        let (worded, exact) = by_words(&connection, &asked, allowed.as_ref(), wanted)?;
         let close = self.by_meaning(&connection, vector, query.min_cosine, allowed.as_ref(), wanted)?;
         let close_ids: Vec<i64> = close.iter().map(|c| c.0).collect();
         let cosines: HashMap<i64, f32> = close.into_iter().collect();
 
         let mut hits: Vec<Hit> = Vec::new();
-        for (phrase, score) in rank::fused(&[&worded, &close_ids]) {
+        // Words that stand as they were asked are a reason of their own.
+        for (phrase, score) in rank::fused(&[&worded, &worded[..exact], &close_ids]) {
             // Ranks only fall: what comes now cannot overtake, though it may join a hit.
             if hits.len() >= 2 * limit {
                 break;
@@ -132,12 +133,19 @@ impl Library {
     }
 }
 
-/// Phrases with the words, best first: those with all of them, then those with any.
-fn by_words(connection: &Connection, asked: &Asked, allowed: Option<&HashSet<i64>>, wanted: usize) -> Result<Vec<i64>> {
+/// Phrases with the words, best first: those with all of them next to each other, whose number comes second, those with
+/// all of them, those with any.
+fn by_words(
+    connection: &Connection,
+    asked: &Asked,
+    allowed: Option<&HashSet<i64>>,
+    wanted: usize,
+) -> Result<(Vec<i64>, usize)> {
     let failed = store_error("search");
     let mut found: Vec<i64> = Vec::new();
     let mut seen = HashSet::new();
-    for question in std::iter::once(&asked.all).chain(&asked.any) {
+    let mut exact = 0;
+    for question in std::iter::once(&asked.phrase).chain(&asked.all).chain(&asked.any) {
         if found.len() >= wanted {
             break;
         }
@@ -154,8 +162,11 @@ fn by_words(connection: &Connection, asked: &Asked, allowed: Option<&HashSet<i64
                 }
             }
         }
+        if std::ptr::eq(question, &asked.phrase) && asked.all.is_some() {
+            exact = found.len();
+        }
     }
-    Ok(found)
+    Ok((found, exact))
 }
 
 fn hit(row: Row, score: f64, similarity: Option<f32>) -> Hit {
@@ -170,13 +181,12 @@ fn hit(row: Row, score: f64, similarity: Option<f32>) -> Hit {
 fn mark(connection: &Connection, hit: &mut Hit, asked: &Asked) -> Result<()> {
     for (i, found) in hit.matches.iter_mut().enumerate() {
         // Next to each other is what was meant, where there is such a place.
-        let phrase = marked(connection, &found.text, &asked.phrase)?;
-        let ranges = if phrase.is_empty() {
-            let any = asked.any.as_ref().unwrap_or(&asked.all);
-            marked(connection, &found.text, any)?
-        } else {
-            phrase
-        };
+        let mut ranges = marked(connection, &found.text, &asked.phrase)?;
+        if ranges.is_empty()
+            && let Some(any) = &asked.any
+        {
+            ranges = marked(connection, &found.text, any)?;
+        }
         if i == 0
             && let Some(&(first, _)) = densest(&ranges)
             && let Some((_, millis)) = hit.words.iter().rev().find(|(at, _)| *at <= first)

@@ -176,6 +176,8 @@ fn speech(event: &AudioEvent, out: &mut Vec<Moment>) {
         out.extend(moment(Kind::Speech, event.span, text, event.confidence, details()));
         return;
     }
+    // The text knows where words join: `full-featured` is two of them.
+    let mut unread = event.text.as_deref().unwrap_or_default();
     let mut rest = words;
     while !rest.is_empty() {
         let (sentence, later) = rest.split_at(sentence(rest));
@@ -183,11 +185,19 @@ fn speech(event: &AudioEvent, out: &mut Vec<Moment>) {
         let mut times = Vec::new();
         let mut length = 0;
         for word in sentence {
+            let joined = match unread.trim_start().strip_prefix(word.text.trim()) {
+                Some(after) => {
+                    let joined = !unread.starts_with(char::is_whitespace);
+                    unread = after;
+                    joined
+                }
+                None => false,
+            };
             let spoken = words::plain(&word.text, MAX_TEXT);
             if spoken.is_empty() || length + spoken.len() > MAX_TEXT {
                 continue;
             }
-            if words::apart(text.chars().next_back(), spoken.chars().next()) {
+            if !joined && words::apart(text.chars().next_back(), spoken.chars().next()) {
                 text.push(' ');
                 length += 1;
             }
@@ -292,6 +302,17 @@ mod tests {
         let (at, time) = all[0].details.words[7];
         assert_eq!(text[at as usize..][..4], ['w', 'h', 'a', 't']);
         assert_eq!(time, 3500);
+    }
+
+    #[test]
+    fn words_join_as_the_text_has_them() {
+        let mut timeline = testing::timeline("v");
+        let event = &mut timeline.audio_events[0];
+        *event = testing::speech(0.0, "S", "An open -source, full -featured PBX.");
+        event.text = Some("An open-source, full-featured PBX.".into());
+        let all = moments(&timeline);
+        assert_eq!(all[0].text, "An open-source, full-featured PBX.");
+        assert_eq!(all[0].details.words[2..4], [(7, 1000), (16, 1500)]);
     }
 
     #[test]

@@ -138,7 +138,8 @@ fn indexing_again_changes_nothing_and_a_run_replaces_its_moments() {
     assert_eq!(count(&p.library, "phrase"), before.1 - 1);
     assert!(ask(&p.library, &Query::new("bark")).iter().all(|h| h.matches[0].text != "Bark"));
     // The place of the vector that is gone is used again.
-    let mut other = testing::timeline("w");
+    let mut other = quiet.clone();
+    other.video.id = "w".into();
     other.texts[0].text = "EXIT".into();
     put(&p.library, &other, "p");
     assert_eq!(embed(&p.library), 1);

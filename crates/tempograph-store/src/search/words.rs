@@ -71,10 +71,10 @@ pub(super) fn terms(text: &str) -> String {
 /// A question as full text is asked it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// All words, those that follow each other so counting more.
-    pub(super) all: String,
     /// All words next to each other.
     pub(super) phrase: String,
+    /// All words, wherever; `None` when there is only one word.
+    pub(super) all: Option<String>,
     /// Any of the words that say something; `None` when there is only one word.
     pub(super) any: Option<String>,
 }
@@ -92,7 +92,7 @@ pub(super) fn asked(question: &str) -> Option<Asked> {
     let phrase = quote(&words.join(" "));
     match quoted.as_slice() {
         [] => None,
-        [one] => Some(Asked { all: one.clone(), phrase, any: None }),
+        [_] => Some(Asked { phrase, all: None, any: None }),
         many => {
             let telling: Vec<&str> = words
                 .iter()
@@ -101,7 +101,7 @@ pub(super) fn asked(question: &str) -> Option<Asked> {
                 .map(|(_, quoted)| quoted.as_str())
                 .collect();
             let any = if telling.is_empty() { many.join(" OR ") } else { telling.join(" OR ") };
-            Some(Asked { all: format!("{phrase} OR ({})", many.join(" AND ")), phrase, any: Some(any) })
+            Some(Asked { phrase, all: Some(many.join(" AND ")), any: Some(any) })
         }
     }
 }
@@ -147,11 +147,11 @@ mod tests {
     fn questions_become_quoted_words() {
         assert_eq!(asked("  \"'?! 🐶 "), None);
         let one = asked("Dogs!").expect("a word");
-        assert_eq!((one.all.as_str(), one.any), ("\"dogs\"", None));
+        assert_eq!((one.phrase.as_str(), one.all, one.any), ("\"dogs\"", None, None));
         let many = asked("what's your NEAR country* OR -x").expect("words");
         assert_eq!(many.phrase, "\"what s your near country or x\"");
         assert_eq!(many.any.as_deref(), Some("\"s\" OR \"near\" OR \"country\" OR \"x\""));
-        assert!(many.all.ends_with("AND \"or\" AND \"x\")"), "{}", many.all);
+        assert!(many.all.is_some_and(|all| all.ends_with("AND \"or\" AND \"x\"")));
         assert_eq!(asked("what are you").expect("words").any.as_deref(), Some("\"what\" OR \"are\" OR \"you\""));
         assert_eq!(asked("去公园 now").expect("words").phrase, "\"去 公 园 now\"");
     }
@@ -184,7 +184,7 @@ mod tests {
         #[test]
         fn no_question_leaves_its_quotes(question in "\\PC{0,200}") {
             if let Some(asked) = asked(&question) {
-                for text in [Some(&asked.all), Some(&asked.phrase), asked.any.as_ref()].into_iter().flatten() {
+                for text in [Some(&asked.phrase), asked.all.as_ref(), asked.any.as_ref()].into_iter().flatten() {
                     prop_assert_eq!(text.matches('"').count() % 2, 0);
                     let outside: String = text.split('"').step_by(2).collect();
                     prop_assert!(outside.replace("AND", "").replace("OR", "").chars().all(|c| " ()".contains(c)));
