@@ -285,20 +285,29 @@ impl Registry {
         let fps = self.settings.fps.0;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
-        let session = SessionOptions { threads: self.threads() };
+        let options = SessionOptions { threads: self.threads() };
         let (family, path) = (model.family.clone(), model.main());
+        // Who has a model of appearance wants objects to be found again; nobody has to.
+        let looks = self.store.preferred("reidentify").ok();
+        let mut models = vec![used(&model)];
+        models.extend(looks.as_ref().map(used));
         Ok(FrameStage {
             sampling: Sampling::Rate { fps },
             stage: Stage {
                 name: "detect",
                 version: 1,
                 params: json!({"fps": fps, "gate": gated}),
-                models: vec![used(&model)],
+                models,
                 make: Box::new(move || {
-                    let session = runtime.get()?.load(&path, &session)?;
+                    let session = runtime.get()?.load(&path, &options)?;
                     let detector = detect::open(&family, session, &detector_options())?;
                     let settings = DetectSettings { fps, gate: gated.then(Gate::default) };
-                    Ok(Box::new(DetectAnalyzer::new(detector, settings)) as _)
+                    let mut analyzer = DetectAnalyzer::new(detector, settings);
+                    if let Some(looks) = looks {
+                        let session = runtime.get()?.load(&looks.main(), &options)?;
+                        analyzer = analyzer.with_looks(embed::open_image(&looks.family, session)?);
+                    }
+                    Ok(Box::new(analyzer) as _)
                 }),
             },
         })

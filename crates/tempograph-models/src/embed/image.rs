@@ -89,8 +89,10 @@ const FAMILIES: &[(&str, Form)] = &[
     ),
 ];
 
-/// Views a call at most, which bounds memory.
+/// Views a call where the model takes any number, which bounds memory.
 const MAX_BATCH: usize = 8;
+/// Views a call where the model takes one number only: it is filled up to that.
+const MAX_FIXED_BATCH: usize = 64;
 /// No model input is larger: a guard against absurd model files.
 const MAX_SIDE: usize = 1024;
 /// A view is resized to at most this many times its input's length before the middle is cut out.
@@ -101,6 +103,8 @@ struct Encoder {
     form: Form,
     size: Size,
     max_batch: usize,
+    /// Whether every call must have that many.
+    fixed: bool,
     /// Value of a pixel by its 8-bit value, per channel.
     values: Box<[[f32; 256]; 3]>,
     output: usize,
@@ -129,8 +133,21 @@ pub fn open(family: &str, session: Box<dyn Session>) -> Result<Box<dyn ImageEmbe
     let (output, dims) = output_index(session.outputs())?;
     let values =
         Box::new(std::array::from_fn(|c| std::array::from_fn(|v| (v as f32 / 255.0 - form.mean[c]) / form.std[c])));
-    let max_batch = batch.unwrap_or(MAX_BATCH).clamp(1, MAX_BATCH);
-    Ok(Box::new(Encoder { session, form: *form, size, max_batch, values, output, dims, resizer: Resizer::new() }))
+    if batch.is_some_and(|n| !(1..=MAX_FIXED_BATCH).contains(&n)) {
+        return Err(wrong_form("it wants too many images a call"));
+    }
+    let (max_batch, fixed) = (batch.unwrap_or(MAX_BATCH), batch.is_some());
+    Ok(Box::new(Encoder {
+        session,
+        form: *form,
+        size,
+        max_batch,
+        fixed,
+        values,
+        output,
+        dims,
+        resizer: Resizer::new(),
+    }))
 }
 
 impl Encoder {
@@ -214,15 +231,26 @@ impl ImageEmbedder for Encoder {
     fn embed(&mut self, views: &[View<'_>]) -> Result<Vec<Vec<f32>>> {
         let mut vectors = Vec::with_capacity(views.len());
         for batch in views.chunks(self.max_batch) {
-            let mut data = Vec::with_capacity(batch.len() * 3 * self.size.area() as usize);
+            let count = if self.fixed { self.max_batch } else { batch.len() };
+            let image = 3 * self.size.area() as usize;
+            let mut data = Vec::with_capacity(count * image);
             for view in batch {
                 self.place(view, &mut data)?;
             }
-            let shape = [batch.len(), 3, self.size.height as usize, self.size.width as usize];
+            data.resize(count * image, 0.0);
+            let shape = [count, 3, self.size.height as usize, self.size.width as usize];
             let input = Tensor::new(shape, data)?;
             let outputs = self.session.run(&[&input])?;
             let output = outputs.get(self.output).ok_or_else(|| wrong_form("an output is missing"))?;
-            vectors.extend(pooled(output, batch.len(), self.dims, self.form.pooling, None)?);
+            let mut found = pooled(output, count, self.dims, self.form.pooling, None);
+            if self.fixed {
+                // What was filled up may have no direction; only what was asked for counts.
+                let asked = output.as_f32()?.len() / count * batch.len();
+                let shape = std::iter::once(batch.len()).chain(output.shape().iter().skip(1).copied());
+                let part = Tensor::new(shape.collect::<Vec<_>>(), output.as_f32()?[..asked].to_vec())?;
+                found = pooled(&part, batch.len(), self.dims, self.form.pooling, None);
+            }
+            vectors.extend(found?);
         }
         Ok(vectors)
     }

@@ -136,7 +136,7 @@ impl Library {
     pub fn without_vector(&self, model: &str, texts: &[&str]) -> Result<Vec<usize>> {
         let failed = store_error("read the index");
         let connection = self.connection();
-        let same = current(&connection)?.is_some_and(|space| space.model == model);
+        let same = self.holds(&connection, model)?;
         let mut statement =
             connection.prepare("SELECT 1 FROM phrase WHERE text = ?1 AND position IS NOT NULL").map_err(&failed)?;
         let mut missing = Vec::new();
@@ -156,7 +156,7 @@ impl Library {
     pub fn pending_texts(&self, model: &str, limit: usize) -> Result<(Vec<String>, usize)> {
         let failed = store_error("read the index");
         let connection = self.connection();
-        let same = current(&connection)?.is_some_and(|space| space.model == model);
+        let same = self.holds(&connection, model)?;
         let lacks = if same { "position IS NULL" } else { "TRUE" };
         let count: i64 = connection
             .query_row(&format!("SELECT count(*) FROM phrase WHERE {lacks}"), [], |row| row.get(0))
@@ -183,7 +183,9 @@ impl Library {
         let failed = store_error("keep vectors");
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-        if current(&transaction)?.as_ref() != Some(space) {
+        let file = VectorFile::new(self.root(), &space.model, space.dims);
+        let anew = current(&transaction)?.as_ref() != Some(space) || !file.exists();
+        if anew {
             transaction
                 .execute_batch("UPDATE phrase SET position = NULL; DELETE FROM vector_hole; DELETE FROM vector_space;")
                 .map_err(&failed)?;
@@ -235,8 +237,18 @@ impl Library {
             placed.push((position as u64, vector));
         }
         // The file first: what the database names must be there.
-        VectorFile::new(self.root(), &space.model, space.dims).write(placed.into_iter())?;
-        transaction.commit().map_err(&failed)
+        file.write(placed.into_iter())?;
+        transaction.commit().map_err(&failed)?;
+        if anew {
+            file.remove_others();
+        }
+        Ok(())
+    }
+
+    /// Whether the vectors are of `model` and still there: somebody may have deleted the file to save space.
+    fn holds(&self, connection: &rusqlite::Connection, model: &str) -> Result<bool> {
+        let space = current(connection)?.filter(|space| space.model == model);
+        Ok(space.is_some_and(|space| VectorFile::new(self.root(), &space.model, space.dims).exists()))
     }
 }
 

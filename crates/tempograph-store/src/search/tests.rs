@@ -185,12 +185,24 @@ fn another_model_begins_anew() {
     let vectors: BTreeMap<&str, Vec<f32>> = [("Bark", vec![1.0, 0.0])].into();
     p.library.put_vectors(&other, &vectors).unwrap();
     assert!(p.library.without_vector("other", &["Bark", "Dog", "Dog"]).unwrap() == [1]);
+    let files = || std::fs::read_dir(p.library.root().join("vectors")).unwrap().count();
+    assert_eq!(files(), 1, "the old file is gone");
     let old = QueryVector { space: space(), vector: vector("puppy") };
     assert!(p.library.search(&Query::new("puppy"), Some(&old)).unwrap().is_empty(), "no comparing of spaces");
     let new = QueryVector { space: other.clone(), vector: vec![1.0, 0.0] };
     assert_eq!(p.library.search(&Query::new("puppy"), Some(&new)).unwrap()[0].matches[0].text, "Bark");
     let wrong: BTreeMap<&str, Vec<f32>> = [("Bark", vec![1.0])].into();
     assert_eq!(p.library.put_vectors(&other, &wrong).unwrap_err().kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn a_deleted_file_of_vectors_is_made_anew() {
+    let p = place(&[testing::timeline("v")]);
+    let all = embed(&p.library);
+    std::fs::remove_dir_all(p.library.root().join("vectors")).unwrap();
+    assert!(!ask(&p.library, &Query::new("dog")).is_empty(), "words are still there");
+    assert_eq!(embed(&p.library), all);
+    assert!(ask(&p.library, &Query::new("puppy"))[0].matches[0].similarity.is_some());
 }
 
 #[test]

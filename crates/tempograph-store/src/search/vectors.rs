@@ -33,6 +33,22 @@ impl VectorFile {
         Self { path: root.join("vectors").join(format!("{name}-{dims}.i8")), dims }
     }
 
+    /// Whether there is such a file.
+    pub(super) fn exists(&self) -> bool {
+        self.path.is_file()
+    }
+
+    /// Deletes the files of other models: nothing names their records any more.
+    pub(super) fn remove_others(&self) {
+        let folder = self.path.parent().and_then(|f| fs::read_dir(f).ok());
+        for path in folder.into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path != self.path && path.extension().is_some_and(|e| e == "i8") {
+                // What stays only takes space.
+                let _ignored = fs::remove_file(path);
+            }
+        }
+    }
+
     fn record(&self) -> usize {
         self.dims + SCALE
     }
