@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxXyxy, Error, ErrorKind, Result, Size};
+use crate::{Appearance, BoxXyxy, Error, ErrorKind, Result, Size};
 
 /// The detections of one frame, one row per object, one column per property.
 ///
@@ -15,6 +15,8 @@ pub struct Detections {
     labels: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tracks: Vec<Option<u32>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    appearances: Vec<Appearance>,
 }
 
 /// One row of [`Detections`].
@@ -37,13 +39,16 @@ struct Columns {
     labels: Vec<String>,
     #[serde(default)]
     tracks: Vec<Option<u32>>,
+    #[serde(default)]
+    appearances: Vec<Appearance>,
 }
 
 impl TryFrom<Columns> for Detections {
     type Error = Error;
     fn try_from(c: Columns) -> Result<Self> {
         let d = Self::new(c.boxes, c.scores, c.labels)?;
-        if c.tracks.is_empty() { Ok(d) } else { d.with_tracks(c.tracks) }
+        let d = if c.tracks.is_empty() { d } else { d.with_tracks(c.tracks)? };
+        if c.appearances.is_empty() { Ok(d) } else { d.with_appearances(c.appearances) }
     }
 }
 
@@ -68,7 +73,7 @@ impl Detections {
         if !boxes.iter().all(finite) || !scores.iter().all(|s| s.is_finite()) {
             return Err(Error::new(ErrorKind::InvalidData, "a detection holds a value that is not finite"));
         }
-        Ok(Self { boxes, scores, labels, tracks: Vec::new() })
+        Ok(Self { boxes, scores, labels, ..Self::default() })
     }
 
     /// The same rows with track ids.
@@ -86,6 +91,32 @@ impl Detections {
         Ok(self)
     }
 
+    /// The same rows with what each looks like.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] when there is not one entry per row.
+    pub fn with_appearances(mut self, appearances: Vec<Appearance>) -> Result<Self> {
+        if appearances.len() != self.len() {
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                format!("{} appearances for {} detections", appearances.len(), self.len()),
+            ));
+        }
+        self.appearances = appearances;
+        Ok(self)
+    }
+
+    /// The same rows without what they look like: nothing needs it once they are tracked.
+    #[must_use]
+    pub fn without_appearances(self) -> Self {
+        Self { appearances: Vec::new(), ..self }
+    }
+
+    /// What row `i` looks like, where somebody looked.
+    pub fn appearance(&self, i: usize) -> Option<&Appearance> {
+        self.appearances.get(i).filter(|a| !a.is_empty())
+    }
+
     /// Appends a row.
     pub fn push(&mut self, bbox: BoxXyxy, score: f32, label: impl Into<String>) {
         self.boxes.push(bbox);
@@ -93,6 +124,9 @@ impl Detections {
         self.labels.push(label.into());
         if !self.tracks.is_empty() {
             self.tracks.push(None);
+        }
+        if !self.appearances.is_empty() {
+            self.appearances.push(Appearance::default());
         }
     }
 
@@ -149,6 +183,10 @@ impl Detections {
             scores: indices.iter().map(|&i| self.scores[i]).collect(),
             labels: indices.iter().map(|&i| self.labels[i].clone()).collect(),
             tracks: if self.tracks.is_empty() { Vec::new() } else { indices.iter().map(|&i| self.tracks[i]).collect() },
+            appearances: match self.appearances.as_slice() {
+                [] => Vec::new(),
+                all => indices.iter().map(|&i| all[i].clone()).collect(),
+            },
         }
     }
 

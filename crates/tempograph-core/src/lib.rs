@@ -9,6 +9,7 @@
 
 pub mod allen;
 mod analyzer;
+mod appearance;
 pub mod assign;
 mod audio;
 mod cancel;
@@ -24,6 +25,7 @@ mod time;
 pub mod timeline;
 
 pub use analyzer::{AudioAnalyzer, FrameAnalyzer, Sampling};
+pub use appearance::Appearance;
 pub use audio::{AudioBlock, SPEECH_SAMPLE_RATE};
 pub use cancel::Cancel;
 pub use detections::{Detection, Detections};

@@ -3,6 +3,7 @@
 pub mod ct2;
 pub mod depth;
 pub mod detect;
+pub mod embed;
 pub mod faces;
 pub mod ocr;
 pub mod onnx_graph;

@@ -132,6 +132,8 @@ settings! {
     beam_size: Count = "analyze.beam_size", "5";
     /// Audio stream to listen to, from 0. Unset: the file's default.
     audio_stream: Option<Index> = "analyze.audio_stream", "";
+    /// Model that turns texts into vectors for search.
+    text_embedder: String = "search.text_embedder", "bge-small-en";
     /// Write `annotated.mp4`.
     annotate: Switch = "analyze.annotate", "true";
     /// Files whose boxes, subtitles or speakers stand in for a stage: `FILE` or `FORMAT=FILE`.

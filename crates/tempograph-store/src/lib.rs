@@ -3,12 +3,14 @@
 //! ```text
 //! <data>/library.db     videos, runs, stages, units
 //! <data>/objects/ab/…   bytes under the hash of their content
+//! <data>/vectors/…      what texts mean, for search
 //! <data>/locks/…        one lock file a video: two processes never analyse the same one at once
 //! ```
 
 mod library;
 mod lock;
 mod objects;
+pub mod search;
 mod stages;
 
 pub use library::{Library, RunRecord, VideoRecord};

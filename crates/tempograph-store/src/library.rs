@@ -11,10 +11,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tempograph_core::{Cancel, Error, ErrorKind, Graph, Observation, Result, Timeline};
 use tempograph_pipeline::cache::Objects as _;
 
-use crate::{FileObjects, VideoLock};
+use crate::{FileObjects, VideoLock, search};
 
 /// One migration a step; `user_version` counts those that were run.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_library.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_library.sql"), include_str!("migrations/0002_search.sql")];
 
 /// The data folder: database, objects, locks.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Library {
 }
 
 /// A video the library knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct VideoRecord {
     /// BLAKE3 of the bytes, hexadecimal.
     pub id: String,
@@ -131,8 +131,8 @@ impl Library {
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
 
-    /// Keeps the result of a run of the plan `plan` (a hash of what was asked for). The same plan
-    /// replaces its earlier result.
+    /// Keeps the result of a run of the plan `plan` (a hash of what was asked for) and indexes its moments. The same
+    /// plan replaces its earlier result.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -150,16 +150,23 @@ impl Library {
             lines.push(b'\n');
         }
         let object = self.objects.put(&lines)?;
-        let timeline = serde_json::to_string(timeline).map_err(unwritable)?;
+        let text = serde_json::to_string(timeline).map_err(unwritable)?;
         let graph = serde_json::to_string(graph).map_err(unwritable)?;
-        self.connection()
-            .execute(
+        let failed = store_error("keep a run");
+        let mut connection = self.connection();
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&failed)?;
+        let run: i64 = transaction
+            .query_row(
                 "INSERT INTO run (video, plan, timeline, graph, detections) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (video, plan) DO UPDATE SET timeline = excluded.timeline, graph = excluded.graph,
-                     detections = excluded.detections, finished = unixepoch('subsec')",
-                params![video, plan, timeline, graph, object],
+                     detections = excluded.detections, finished = unixepoch('subsec') RETURNING id",
+                params![video, plan, text, graph, object],
+                |row| row.get(0),
             )
-            .map_err(store_error("keep a run"))?;
+            .map_err(&failed)?;
+        search::put(&transaction, run, timeline)?;
+        transaction.commit().map_err(&failed)?;
         Ok(())
     }
 

@@ -26,6 +26,14 @@ impl FileObjects {
         Ok(Self { root })
     }
 
+    /// Where the object `key` lies.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] when it is not a key.
+    pub fn file(&self, key: &str) -> Result<PathBuf> {
+        self.path(key)
+    }
+
     fn path(&self, key: &str) -> Result<PathBuf> {
         // Keys come back from the database: only a hash may become a path.
         if key.len() != 64 || !key.bytes().all(|b| b.is_ascii_hexdigit()) {

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// Find the moments worth keeping and cut them into clips
     Highlights(Highlights),
+    /// Find moments in analysed videos by words and by meaning
+    Search(Search),
     /// Write an analysed video's timeline in another format
     Export(Export),
     /// Compare a result with the truth
@@ -82,7 +84,7 @@ pub(crate) struct Analyze {
     /// Where results go [default: `tempograph-out/FILE-NAME`]; with several sources, a folder for each inside
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
-    /// Run these stages only: scenes, thumbnails, detect, text, depth, vad, speech
+    /// Run these stages only: scenes, thumbnails, detect, faces, text, depth, sounds, vad, speech, embed
     #[arg(long, value_name = "STAGE,…")]
     only: Option<String>,
     /// Leave these stages out
@@ -164,6 +166,40 @@ pub(crate) struct Highlights {
     /// Where `clips/` goes [default: `tempograph-out/FILE-NAME`]
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tempograph search`.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What to look for, in plain words; may be empty with a filter
+    pub(crate) query: String,
+    /// In these videos only: a file, or the id of one in the library
+    #[arg(long, value_name = "VIDEO", value_hint = ValueHint::FilePath)]
+    pub(crate) video: Vec<String>,
+    /// After this time: seconds, `M:SS` or `H:MM:SS`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// With one of these classes, e.g. `dog`
+    #[arg(long, value_name = "LABEL,…", value_delimiter = ',')]
+    pub(crate) label: Vec<String>,
+    /// Said by one of these speakers
+    #[arg(long, value_name = "SPEAKER,…", value_delimiter = ',')]
+    pub(crate) speaker: Vec<String>,
+    /// With one of these kinds of event, e.g. `approach`
+    #[arg(long, value_name = "EVENT,…", value_delimiter = ',')]
+    pub(crate) event: Vec<String>,
+    /// By one of these: speech, sound, text, object, event, emotion, description
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub(crate) kind: Vec<String>,
+    /// Moments at most
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
+    pub(crate) limit: usize,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

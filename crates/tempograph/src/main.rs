@@ -8,6 +8,7 @@ mod clips;
 mod commands;
 mod depth;
 mod imports;
+mod indexing;
 mod logging;
 mod output;
 mod progress;
@@ -49,6 +50,7 @@ fn run(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Analyze(args) => commands::analyze::run(args, settings, &data()?, &cancel),
         Command::Highlights(args) => commands::highlights::run(args, settings, &data()?, &cancel),
+        Command::Search(args) => commands::search::run(args, settings, &data()?, &cancel),
         Command::Export(args) => commands::export::run(args, &data()?),
         Command::Eval(args) => commands::eval::run(args),
         Command::Models { command } => commands::models::run(command, settings, &data()?, &cancel),

@@ -14,6 +14,7 @@ use tempograph_core::{
 use tempograph_models::{
     depth::DepthEstimator,
     detect,
+    embed::{self, TextEmbedder},
     faces::{BlazeFace, Emotions, FaceOptions, FaceSearch},
     ocr::Reader,
     sounds::Yamnet,
@@ -44,7 +45,8 @@ use tempograph_store::{FileObjects, Library};
 use crate::{progress::Display, settings::Settings};
 
 /// Names of stages, as in `--only` and `--skip`.
-const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "faces", "text", "depth", "sounds", "vad", "speech"];
+const STAGES: &[&str] =
+    &["scenes", "thumbnails", "detect", "faces", "text", "depth", "sounds", "vad", "speech", "embed"];
 
 /// What reads text unless another model is present or named.
 const TEXT_MODEL: &str = "ppocr-v6-tiny";
@@ -105,7 +107,7 @@ impl Registry {
             .iter()
             .chain(&settings.text_model)
             .chain(&settings.depth_model)
-            .chain([&settings.speech_model])
+            .chain([&settings.speech_model, &settings.text_embedder])
         {
             store.manifest().get(name)?;
         }
@@ -119,7 +121,7 @@ impl Registry {
         Ok(registry)
     }
 
-    fn wants(&self, stage: &str) -> bool {
+    pub(crate) fn wants(&self, stage: &str) -> bool {
         let has = |list: &crate::settings::List, name: &str| list.0.iter().any(|s| s == name);
         let only = &self.settings.only;
         // Speech recognition hears only what voice activity lets through.
@@ -150,7 +152,11 @@ impl Registry {
         if self.wants("speech") {
             needed.push(&s.speech_model);
         }
-        let models = ["detect", "faces", "text", "depth", "sounds", "vad"].iter().any(|stage| self.wants(stage));
+        if self.wants("embed") {
+            needed.push(&s.text_embedder);
+        }
+        let with_models = ["detect", "faces", "text", "depth", "sounds", "vad", "embed"];
+        let models = with_models.iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
         }
@@ -299,6 +305,26 @@ impl Registry {
         Ok(stages)
     }
 
+    /// The model that turns texts into vectors; nothing is loaded.
+    ///
+    /// # Errors
+    /// When its weights are not here.
+    pub(crate) fn text_model(&self) -> Result<ModelUse> {
+        Ok(used(&self.store.locate(&self.settings.text_embedder)?))
+    }
+
+    /// What turns texts into vectors, loaded.
+    ///
+    /// # Errors
+    /// When its weights or the runtime are not here or do not load.
+    pub(crate) fn text_embedder(&self) -> Result<Box<dyn TextEmbedder>> {
+        let model = self.store.locate(&self.settings.text_embedder)?;
+        let session = self.runtime.get()?.load(&model.main(), &SessionOptions { threads: self.threads() })?;
+        let path = model.path("tokenizer.json")?;
+        let tokenizer = std::fs::read(&path).map_err(|e| Error::io("read the tokenizer", &path, e))?;
+        embed::open_text(&model.family, session, &tokenizer)
+    }
+
     fn detect_stage(&self) -> Result<FrameStage> {
         let model = match &self.settings.detector {
             Some(name) => self.store.locate(name)?,
@@ -307,20 +333,29 @@ impl Registry {
         let fps = self.settings.fps.0;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
-        let session = SessionOptions { threads: self.threads() };
+        let options = SessionOptions { threads: self.threads() };
         let (family, path) = (model.family.clone(), model.main());
+        // Who has a model of appearance wants objects to be found again; nobody has to.
+        let looks = self.store.preferred("reidentify").ok();
+        let mut models = vec![used(&model)];
+        models.extend(looks.as_ref().map(used));
         Ok(FrameStage {
             sampling: Sampling::Rate { fps },
             stage: Stage {
                 name: "detect",
                 version: 1,
                 params: json!({"fps": fps, "gate": gated}),
-                models: vec![used(&model)],
+                models,
                 make: Box::new(move || {
-                    let session = runtime.get()?.load(&path, &session)?;
+                    let session = runtime.get()?.load(&path, &options)?;
                     let detector = detect::open(&family, session, &detector_options())?;
                     let settings = DetectSettings { fps, gate: gated.then(Gate::default) };
-                    Ok(Box::new(DetectAnalyzer::new(detector, settings)) as _)
+                    let mut analyzer = DetectAnalyzer::new(detector, settings);
+                    if let Some(looks) = looks {
+                        let session = runtime.get()?.load(&looks.main(), &options)?;
+                        analyzer = analyzer.with_looks(embed::open_image(&looks.family, session)?);
+                    }
+                    Ok(Box::new(analyzer) as _)
                 }),
             },
         })

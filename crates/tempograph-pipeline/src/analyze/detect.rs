@@ -3,8 +3,11 @@
 //! A frame that looks like the one the detector last saw gets that one's detections again (the [`Gate`]). On a still
 //! picture this saves nearly all of the model's time; on a moving one it costs one look at the luma plane.
 
-use tempograph_core::{Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
-use tempograph_models::detect::{Detector, DetectorOptions};
+use tempograph_core::{Appearance, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
+use tempograph_models::{
+    detect::{Detector, DetectorOptions},
+    embed::{ImageEmbedder, View},
+};
 
 use super::gate::{Gate, Watch};
 
@@ -14,6 +17,10 @@ pub const DEFAULT_FPS: f64 = 5.0;
 /// Boxes below are dropped. ByteTrack's second stage lives from weak boxes, so this is its lower bound (Zhang et al.
 /// 2022, section 3), not what is shown.
 pub const CONFIDENCE: f32 = 0.1;
+/// Boxes below are not looked at closely: the tracker uses looks for sure boxes only.
+const LOOKS_CONFIDENCE: f32 = 0.3;
+/// Sides below say nothing of looks, in pixels.
+const LOOKS_SIDE: f32 = 12.0;
 /// Boxes a frame at most.
 const MAX_DETECTIONS: usize = 100;
 
@@ -49,6 +56,7 @@ pub struct DetectCounts {
 /// The stage `detect`.
 pub struct DetectAnalyzer {
     detector: Box<dyn Detector>,
+    looks: Option<Box<dyn ImageEmbedder>>,
     fps: f64,
     watch: Option<Watch>,
     last: Detections,
@@ -60,7 +68,14 @@ impl DetectAnalyzer {
     pub fn new(detector: Box<dyn Detector>, settings: DetectSettings) -> Self {
         let DetectSettings { fps, gate } = settings;
         let watch = gate.map(Watch::new);
-        Self { detector, fps, watch, last: Detections::default(), counts: DetectCounts::default() }
+        Self { detector, looks: None, fps, watch, last: Detections::default(), counts: DetectCounts::default() }
+    }
+
+    /// Lets `embedder` say what each object looks like, for the tracker to find it again.
+    #[must_use]
+    pub fn with_looks(mut self, embedder: Box<dyn ImageEmbedder>) -> Self {
+        self.looks = Some(embedder);
+        self
     }
 
     /// What it did so far.
@@ -70,8 +85,30 @@ impl DetectAnalyzer {
 
     fn look(&mut self, frame: &Frame) -> Result<Detections> {
         self.counts.detected += 1;
-        Ok(self.detector.detect(&[frame])?.pop().unwrap_or_default())
+        let detections = self.detector.detect(&[frame])?.pop().unwrap_or_default();
+        match &mut self.looks {
+            Some(embedder) => closely(embedder.as_mut(), frame, detections),
+            None => Ok(detections),
+        }
     }
+}
+
+/// The detections with what the sure ones look like.
+fn closely(embedder: &mut dyn ImageEmbedder, frame: &Frame, detections: Detections) -> Result<Detections> {
+    let worth = |i: &usize| {
+        let row = detections.get(*i);
+        row.score >= LOOKS_CONFIDENCE && row.bbox.width().min(row.bbox.height()) >= LOOKS_SIDE
+    };
+    let rows: Vec<usize> = (0..detections.len()).filter(worth).collect();
+    if rows.is_empty() {
+        return Ok(detections);
+    }
+    let views: Vec<View<'_>> = rows.iter().map(|&i| View { frame, region: Some(detections.boxes()[i]) }).collect();
+    let mut appearances = vec![Appearance::default(); detections.len()];
+    for (&row, vector) in rows.iter().zip(embedder.embed(&views)?) {
+        appearances[row] = Appearance::of(&vector);
+    }
+    detections.with_appearances(appearances)
 }
 
 impl FrameAnalyzer for DetectAnalyzer {

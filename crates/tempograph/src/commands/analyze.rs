@@ -13,7 +13,7 @@ use tempograph_pipeline::run::{self, Analysis, Request};
 use tempograph_store::Library;
 
 use crate::{
-    args, clips, imports::Imports, output::folder_for, progress::Display, registry::Registry, results,
+    args, clips, imports::Imports, indexing, output::folder_for, progress::Display, registry::Registry, results,
     settings::Settings, sources, summary, sys,
 };
 
@@ -134,6 +134,7 @@ impl Job<'_> {
         if self.settings.clips.is_on() {
             clips::stage(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
         }
+        indexing::embed(&mut analysis.timeline, self.library, self.registry, cancel)?;
         self.measure(&mut analysis, started, cpu_before);
         let analysis = results::write(analysis, self.path, self.out, self.library.objects().as_ref())?;
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;

@@ -42,28 +42,29 @@ pub(crate) fn source(run: &RunRecord, named: &str) -> PathBuf {
 
 /// The most recent run of a video, named by its file, its id or the beginning of its id.
 pub(crate) fn find(library: &Library, video: &str) -> Result<RunRecord> {
-    let path = Path::new(video);
-    let id = if path.is_file() {
-        content_hash(path)?
-    } else {
-        let mut matching =
-            library.videos()?.into_iter().filter(|v| video.len() >= 6 && v.id.starts_with(video)).map(|v| v.id);
-        match (matching.next(), matching.next()) {
-            (Some(id), None) => id,
-            (Some(_), Some(_)) => {
-                return Err(Error::new(ErrorKind::Usage, format!("several videos have ids that begin with: {video}")));
-            }
-            (None, _) => {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("no such file, and no such video in the library: {video}"),
-                )
-                .with_hint("run `tempograph analyze` on it first"));
-            }
-        }
-    };
+    let id = identify(library, video)?;
     library.run(&id, None)?.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("this video has not been analysed: {video}"))
             .with_hint("run `tempograph analyze` on it first")
     })
+}
+
+/// The id of a video, named by its file, its id or the beginning of its id.
+pub(crate) fn identify(library: &Library, video: &str) -> Result<String> {
+    let path = Path::new(video);
+    if path.is_file() {
+        return content_hash(path);
+    }
+    let mut matching =
+        library.videos()?.into_iter().filter(|v| video.len() >= 6 && v.id.starts_with(video)).map(|v| v.id);
+    match (matching.next(), matching.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            Err(Error::new(ErrorKind::Usage, format!("several videos have ids that begin with: {video}")))
+        }
+        (None, _) => {
+            Err(Error::new(ErrorKind::NotFound, format!("no such file, and no such video in the library: {video}"))
+                .with_hint("run `tempograph analyze` on it first"))
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod highlights;
 pub(crate) mod models;
+pub(crate) mod search;
 
 use std::{io::Write as _, path::Path};
 

@@ -4,8 +4,13 @@
 //! with the constants of its reference implementation. Two things differ: times are seconds
 //! instead of frame counts, with boxes compared more widely the fewer frames a second there are, so
 //! that a low or uneven analysis rate works; and a detection counts less for a track of another class.
+//!
+//! Where detections say what they look like, the first association takes the better of place and looks, as BoT-SORT does
+//! (Aharon et al., "BoT-SORT: Robust Associations Multi-Pedestrian Tracking", 2022): looks count only where the motion
+//! model can believe the place (DeepSORT's gate), so that a track is found again after it was hidden. Without looks
+//! nothing changes.
 
-use tempograph_core::{Detections, MediaTime, assign::assign_within};
+use tempograph_core::{Appearance, Detections, MediaTime, assign::assign_within};
 
 use super::{Clock, Labels, Sighting, Tracker, corners, distance, kalman::Axis};
 
@@ -60,6 +65,14 @@ impl Default for ByteTrackOptions {
     }
 }
 
+/// Largest half cosine distance at which two looks may be of one object (BoT-SORT's appearance threshold).
+const LOOKS_LIMIT: f64 = 0.25;
+/// Largest squared distance from the predicted box, in standard deviations, at which looks count: the 0.95 quantile of
+/// the chi-square distribution with 4 degrees of freedom (DeepSORT).
+const LOOKS_GATE: f64 = 9.4877;
+/// How much of a track's looks each sighting leaves (BoT-SORT's and StrongSORT's moving average).
+const LOOKS_KEPT: f32 = 0.9;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Unconfirmed,
@@ -74,6 +87,8 @@ struct Target {
     /// Centre x, centre y, width over height, height.
     axes: [Axis; 4],
     labels: Labels,
+    /// What it looks like, a unit vector; empty while nobody looked.
+    looks: Vec<f32>,
     started: i64,
     seen: i64,
     first: (u64, usize),
@@ -127,15 +142,20 @@ impl ByteTrack {
         }
         let boxes: Vec<[f64; 4]> = rows.iter().map(|&r| corners(d.boxes()[r])).collect();
         let wide: Vec<[f64; 4]> = boxes.iter().map(|&b| widened(b, self.margin)).collect();
+        // Weak boxes show the object half hidden: its looks would mislead.
+        let looks: Vec<Option<Vec<f32>>> =
+            rows.iter().map(|&r| d.appearance(r).filter(|_| fuse_score).map(Appearance::unit)).collect();
         let mut costs = Vec::with_capacity(targets.len() * rows.len());
         for &t in &targets {
             let label = self.targets[t].labels.majority();
             let target = widened(self.targets[t].corners(), self.margin);
-            for (&r, &b) in rows.iter().zip(&wide) {
+            for (i, (&r, &b)) in rows.iter().zip(&wide).enumerate() {
                 let class = if d.labels()[r] == label { 1.0 } else { self.options.other_class };
                 let score = if fuse_score { f64::from(d.scores()[r]) } else { 1.0 };
                 let alike = (1.0 - distance(target, b)) * score * class;
-                costs.push(if class > 0.0 { 1.0 - alike } else { f64::INFINITY });
+                let place = if class > 0.0 { 1.0 - alike } else { f64::INFINITY };
+                let seen = looks[i].as_deref().filter(|_| class > 0.0);
+                costs.push(seen.map_or(place, |looks| place.min(self.targets[t].unlike(looks, boxes[i]))));
             }
         }
         let pairs = assign_within(&costs, targets.len(), rows.len(), limit);
@@ -146,6 +166,9 @@ impl ByteTrack {
                 Some(at) => {
                     free[at] = false;
                     self.see(t, rows[at], boxes[at], &d.labels()[rows[at]]);
+                    if let Some(looks) = &looks[at] {
+                        self.targets[t].remember(looks);
+                    }
                 }
                 None => left.push(t),
             }
@@ -168,7 +191,8 @@ impl ByteTrack {
         target.state = State::Followed;
     }
 
-    fn start(&mut self, row: usize, b: [f64; 4], label: &str) {
+    fn start(&mut self, row: usize, b: [f64; 4], d: &Detections) {
+        let label = &d.labels()[row];
         let state = if self.fresh { State::Followed } else { State::Unconfirmed };
         if self.fresh {
             self.last_id += 1;
@@ -178,6 +202,7 @@ impl ByteTrack {
             state,
             axes: start_axes(b),
             labels: Labels::new(label),
+            looks: d.appearance(row).map(Appearance::unit).unwrap_or_default(),
             started: self.clock.now,
             seen: self.clock.now,
             first: (self.updates, row),
@@ -246,7 +271,7 @@ impl Tracker for ByteTrack {
             State::Lost => now - t.seen <= lost_after,
         });
         for row in high.into_iter().filter(|&r| d.scores()[r] >= start_score) {
-            self.start(row, corners(d.boxes()[row]), &d.labels()[row]);
+            self.start(row, corners(d.boxes()[row]), d);
         }
         self.drop_duplicates();
 
@@ -304,6 +329,37 @@ impl Target {
         for (i, axis) in self.axes.iter_mut().enumerate() {
             if i == 2 { axis.predict(1e-2, 1e-5) } else { axis.predict(position, velocity) }
         }
+    }
+
+    /// How unlike it a detection with these `looks` at `b` is, 0 to [`LOOKS_LIMIT`]; infinite where it cannot be the same.
+    fn unlike(&self, looks: &[f32], b: [f64; 4]) -> f64 {
+        if self.looks.len() != looks.len() || self.surprise(b) > LOOKS_GATE {
+            return f64::INFINITY;
+        }
+        let cosine: f32 = self.looks.iter().zip(looks).map(|(a, b)| a * b).sum();
+        let half = (1.0 - f64::from(cosine)).max(0.0) / 2.0;
+        if half <= LOOKS_LIMIT { half } else { f64::INFINITY }
+    }
+
+    fn remember(&mut self, looks: &[f32]) {
+        if self.looks.len() != looks.len() {
+            self.looks = looks.to_vec();
+            return;
+        }
+        for (old, new) in self.looks.iter_mut().zip(looks) {
+            *old = LOOKS_KEPT * *old + (1.0 - LOOKS_KEPT) * new;
+        }
+        let norm = self.looks.iter().map(|v| v * v).sum::<f32>().sqrt();
+        if norm > 0.0 {
+            self.looks.iter_mut().for_each(|v| *v /= norm);
+        }
+    }
+
+    /// Squared distance of a box from the predicted one, in standard deviations.
+    fn surprise(&self, b: [f64; 4]) -> f64 {
+        let std = POSITION_STD * self.axes[3].value;
+        let noise = [std, std, 1e-1, std];
+        self.axes.iter().zip(measure(b)).zip(noise).map(|((axis, value), std)| axis.surprise(value, std)).sum()
     }
 
     fn correct(&mut self, b: [f64; 4]) {

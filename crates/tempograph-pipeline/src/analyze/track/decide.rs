@@ -122,7 +122,7 @@ pub fn track(observations: &[Observation], cuts: &[MediaTime], options: &TrackOp
     for (o, ids) in seen.iter_mut().zip(ids) {
         if let Claim::Detections { detections, .. } = &mut o.claim {
             // One id a row is what trackers promise; rows without ids are the answer otherwise.
-            if let Ok(with_ids) = std::mem::take(detections).with_tracks(ids) {
+            if let Ok(with_ids) = std::mem::take(detections).without_appearances().with_tracks(ids) {
                 *detections = with_ids;
             }
         }

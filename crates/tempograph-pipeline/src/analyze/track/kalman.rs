@@ -30,6 +30,12 @@ impl Axis {
         self.rate_var += rate_std * rate_std;
     }
 
+    /// Squared distance of a measurement with the given standard deviation, in standard deviations.
+    pub(super) fn surprise(&self, measured: f64, std: f64) -> f64 {
+        let total = self.var + std * std;
+        if total > 0.0 { (measured - self.value).powi(2) / total } else { f64::INFINITY }
+    }
+
     /// Takes in a measurement of the value with the given standard deviation.
     pub(super) fn correct(&mut self, measured: f64, std: f64) {
         let total = self.var + std * std;

@@ -1,0 +1,249 @@
+//! Questions to a small library, with stand-in vectors whose axes are meanings.
+
+use std::collections::BTreeMap;
+
+use tempograph_core::{ErrorKind, Graph, Timeline};
+
+use super::*;
+use crate::Library;
+
+const AXES: [&[&str]; 4] = [&["dog", "bark", "puppy"], &["car", "taxi", "automobile"], &["person", "happy"], &["ask"]];
+
+fn space() -> Space {
+    Space { model: "standin".into(), dims: AXES.len() + 1 }
+}
+
+/// A direction for each group of words; what is in none points elsewhere.
+fn vector(text: &str) -> Vec<f32> {
+    let text = text.to_lowercase();
+    let mut v: Vec<f32> =
+        AXES.iter().map(|words| f32::from(u8::from(words.iter().any(|w| text.contains(w))))).collect();
+    v.push(if v.iter().all(|x| *x == 0.0) { 1.0 } else { 0.0 });
+    let norm = v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    v.iter().map(|x| x / norm).collect()
+}
+
+struct Place {
+    _dir: tempfile::TempDir,
+    library: Library,
+}
+
+fn place(timelines: &[Timeline]) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    for t in timelines {
+        put(&library, t, "p");
+    }
+    Place { _dir: dir, library }
+}
+
+fn put(library: &Library, t: &Timeline, plan: &str) {
+    library.put_video(&t.video.id, &t.video.uri).unwrap();
+    library.put_run(&t.video.id, plan, t, &Graph::default(), &[]).unwrap();
+}
+
+fn embed(library: &Library) -> usize {
+    let (texts, count) = library.pending_texts(&space().model, 1000).unwrap();
+    assert_eq!(texts.len(), count);
+    let vectors: BTreeMap<&str, Vec<f32>> = texts.iter().map(|t| (t.as_str(), vector(t))).collect();
+    library.put_vectors(&space(), &vectors).unwrap();
+    count
+}
+
+fn ask(library: &Library, query: &Query) -> Vec<Hit> {
+    let vector = QueryVector { space: space(), vector: vector(&query.text) };
+    library.search(query, Some(&vector)).unwrap()
+}
+
+fn count(library: &Library, table: &str) -> i64 {
+    library.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_words_time_comes_first() {
+    let p = place(&[testing::timeline("v")]);
+    for with_vectors in [false, true] {
+        if with_vectors {
+            embed(&p.library);
+        }
+        let hits = ask(&p.library, &Query::new("what your country"));
+        let first = &hits[0];
+        assert_eq!((first.matches[0].kind, first.at_s), (Kind::Speech, MediaTime::from_millis(3500)), "{first:#?}");
+        let text: Vec<char> = first.matches[0].text.chars().collect();
+        let (from, to) = first.matches[0].highlights[0];
+        assert_eq!(text[from as usize..to as usize].iter().collect::<String>(), "what your country");
+        assert!(first.matches[0].why().starts_with("words: what your country"), "{}", first.matches[0].why());
+        assert_eq!(first.matches[0].speaker.as_deref(), Some("Speaker 1"));
+    }
+}
+
+#[test]
+fn a_bark_is_heard_before_a_dog_is_seen() {
+    let mut talk = testing::timeline("talk");
+    talk.audio_events = vec![testing::speech(2.0, "S", "My dog and I went to the park.")];
+    let p = place(&[talk, testing::timeline("v")]);
+    for with_vectors in [false, true] {
+        if with_vectors {
+            embed(&p.library);
+        }
+        let hits = ask(&p.library, &Query::new("dog barking"));
+        assert_eq!((hits[0].matches[0].kind, hits[0].matches[0].text.as_str()), (Kind::Sound, "Bark"), "{hits:#?}");
+        assert_eq!(hits[0].video.id, "v");
+        assert_eq!(hits[0].matches[1].text, "Dog", "one moment, one hit");
+    }
+    let similar = ask(&p.library, &Query::new("puppy"));
+    assert!(similar[0].matches[0].similarity.is_some_and(|s| s > 0.9), "{similar:#?}");
+    assert!(similar[0].matches[0].why().starts_with("close in meaning 1.00"));
+}
+
+#[test]
+fn filters_narrow_down_and_list_on_their_own() {
+    let p = place(&[testing::timeline("a"), testing::timeline("b")]);
+    embed(&p.library);
+    let kinds = |query: &Query| ask(&p.library, query).iter().map(|h| h.matches[0].kind).collect::<Vec<_>>();
+    let base = Query::new("dog");
+    assert_eq!(
+        ask(&p.library, &Query { videos: vec!["b".into()], ..base.clone() })
+            .iter()
+            .filter(|h| h.video.id == "a")
+            .count(),
+        0
+    );
+    assert!(kinds(&Query { kinds: vec![Kind::Object], ..base.clone() }).iter().all(|k| *k == Kind::Object));
+    let late = Query { from: Some(MediaTime::from_millis(20_550)), ..base.clone() };
+    assert!(ask(&p.library, &late).iter().all(|h| h.span.end > MediaTime::from_millis(20_550)));
+    assert!(ask(&p.library, &Query { to: Some(MediaTime::from_millis(17_000)), ..base.clone() }).is_empty());
+    let said = Query { speakers: vec!["speaker 1".into()], ..Query::new("country") };
+    assert_eq!(ask(&p.library, &said).len(), 4);
+    assert!(ask(&p.library, &Query { speakers: vec!["Speaker 2".into()], ..said }).is_empty());
+    let listed = Query { labels: vec!["CAR".into()], ..Query::default() };
+    assert_eq!(kinds(&listed), [Kind::Object, Kind::Event, Kind::Object, Kind::Event]);
+    assert_eq!(kinds(&Query { events: vec!["approach".into()], ..listed }), [Kind::Event, Kind::Event]);
+}
+
+#[test]
+fn indexing_again_changes_nothing_and_a_run_replaces_its_moments() {
+    let p = place(&[testing::timeline("v")]);
+    embed(&p.library);
+    let before = (count(&p.library, "moment"), count(&p.library, "phrase"));
+    let hits = ask(&p.library, &Query::new("dog barking"));
+    put(&p.library, &testing::timeline("v"), "p");
+    assert_eq!(embed(&p.library), 0, "the same texts keep their vectors");
+    assert_eq!((count(&p.library, "moment"), count(&p.library, "phrase")), before);
+    assert_eq!(ask(&p.library, &Query::new("dog barking")), hits);
+
+    let mut quiet = testing::timeline("v");
+    quiet.audio_events.retain(|e| e.label.as_deref() != Some("Bark"));
+    put(&p.library, &quiet, "p");
+    assert_eq!(count(&p.library, "phrase"), before.1 - 1);
+    assert!(ask(&p.library, &Query::new("bark")).iter().all(|h| h.matches[0].text != "Bark"));
+    // The place of the vector that is gone is used again.
+    let mut other = quiet.clone();
+    other.video.id = "w".into();
+    other.texts[0].text = "EXIT".into();
+    put(&p.library, &other, "p");
+    assert_eq!(embed(&p.library), 1);
+    assert_eq!(count(&p.library, "vector_hole"), 0);
+}
+
+/// A later run that looked for less hides nothing that an earlier one found; what it looked for it replaces.
+#[test]
+fn each_kind_is_found_in_the_latest_run_that_has_it() {
+    let p = place(&[testing::timeline("v")]);
+    let mut less = testing::timeline("v");
+    less.audio_events.clear();
+    less.tracks.truncate(1);
+    put(&p.library, &less, "only objects");
+    let texts = |question: &str| -> Vec<String> {
+        ask(&p.library, &Query::new(question)).into_iter().map(|h| h.matches[0].text.clone()).collect()
+    };
+    assert_eq!(texts("country").len(), 2);
+    assert!(texts("dog").iter().all(|t| t == "Dog"), "the dog is no longer seen, but still heard: {:?}", texts("dog"));
+    let run: i64 = p.library.connection().query_row("SELECT min(id) FROM run", [], |row| row.get(0)).unwrap();
+    p.library.connection().execute("DELETE FROM run WHERE id = ?1", [run]).unwrap();
+    assert!(texts("country").is_empty());
+    let orphans = "phrase WHERE id NOT IN (SELECT phrase FROM moment)";
+    assert_eq!(count(&p.library, orphans), 0);
+    p.library.connection().execute("INSERT INTO phrase_terms (phrase_terms) VALUES ('integrity-check')", []).unwrap();
+}
+
+#[test]
+fn a_library_of_before_is_indexed_when_it_is_searched() {
+    let p = place(&[testing::timeline("v")]);
+    p.library.connection().execute_batch("DELETE FROM moment; UPDATE run SET moments = 0;").unwrap();
+    assert!(ask(&p.library, &Query::new("country")).is_empty());
+    assert_eq!(p.library.index_pending().unwrap(), 1);
+    assert_eq!(p.library.index_pending().unwrap(), 0);
+    assert_eq!(ask(&p.library, &Query::new("country")).len(), 2);
+}
+
+#[test]
+fn another_model_begins_anew() {
+    let p = place(&[testing::timeline("v")]);
+    embed(&p.library);
+    let other = Space { model: "other".into(), dims: 2 };
+    let vectors: BTreeMap<&str, Vec<f32>> = [("Bark", vec![1.0, 0.0])].into();
+    p.library.put_vectors(&other, &vectors).unwrap();
+    assert!(p.library.without_vector("other", &["Bark", "Dog", "Dog"]).unwrap() == [1]);
+    let files = || std::fs::read_dir(p.library.root().join("vectors")).unwrap().count();
+    assert_eq!(files(), 1, "the old file is gone");
+    let old = QueryVector { space: space(), vector: vector("puppy") };
+    assert!(p.library.search(&Query::new("puppy"), Some(&old)).unwrap().is_empty(), "no comparing of spaces");
+    let new = QueryVector { space: other.clone(), vector: vec![1.0, 0.0] };
+    assert_eq!(p.library.search(&Query::new("puppy"), Some(&new)).unwrap()[0].matches[0].text, "Bark");
+    let wrong: BTreeMap<&str, Vec<f32>> = [("Bark", vec![1.0])].into();
+    assert_eq!(p.library.put_vectors(&other, &wrong).unwrap_err().kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn a_deleted_file_of_vectors_is_made_anew() {
+    let p = place(&[testing::timeline("v")]);
+    let all = embed(&p.library);
+    std::fs::remove_dir_all(p.library.root().join("vectors")).unwrap();
+    assert!(!ask(&p.library, &Query::new("dog")).is_empty(), "words are still there");
+    assert_eq!(embed(&p.library), all);
+    assert!(ask(&p.library, &Query::new("puppy"))[0].matches[0].similarity.is_some());
+}
+
+#[test]
+fn hostile_questions_are_questions() {
+    let mut t = testing::timeline("v");
+    t.texts[0].text = "NEAR \"quoted\" (AND) OR* ^x:y \u{2}\u{3} 去公园".into();
+    let p = place(&[t]);
+    embed(&p.library);
+    let megabytes = "a\"b* ".repeat(1 << 20);
+    let hostile = [
+        "\"",
+        "''",
+        "*",
+        "NEAR(a b)",
+        "terms:dog",
+        "^dog",
+        "dog OR",
+        "AND",
+        "a AND NOT b",
+        "{x} : y",
+        "-dog",
+        "🐶",
+        "\0",
+        "'; DROP TABLE moment; --",
+        "(((((",
+        &megabytes,
+        "é\u{301}",
+        "\u{202e}dog",
+    ];
+    for text in hostile {
+        let vector = QueryVector { space: space(), vector: vector(text) };
+        for vector in [None, Some(&vector)] {
+            p.library.search(&Query::new(text), vector).unwrap();
+        }
+    }
+    assert!(p.library.search(&Query::new("🐶 ??"), None).unwrap().is_empty());
+    assert_eq!(p.library.search(&Query::new("  "), None).unwrap_err().kind(), ErrorKind::Usage);
+    let hits = p.library.search(&Query::new("公园"), None).unwrap();
+    let found = &hits[0].matches[0];
+    let text: Vec<char> = found.text.chars().collect();
+    let (from, to) = found.highlights[0];
+    assert_eq!(text[from as usize..to as usize].iter().collect::<String>(), "公园");
+    assert_eq!(p.library.search(&Query::new("near quoted and or"), None).unwrap()[0].matches[0].kind, Kind::Text);
+}
