@@ -17,6 +17,7 @@ fn speech(start_ms: i64, end_ms: i64, text: &str, speaker: Option<&str>) -> Audi
         confidence: 1.0,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

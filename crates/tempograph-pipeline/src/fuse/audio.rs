@@ -83,6 +83,7 @@ fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
         confidence: 0.0,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

@@ -123,6 +123,7 @@ fn said(id: &str, kind: AudioEventKind, span: Span) -> AudioEvent {
         confidence: 0.64,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

@@ -62,6 +62,7 @@ fn heard(id: &str, kind: AudioEventKind, text: Option<&str>, speaker: Option<&st
         confidence: 0.7,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 
