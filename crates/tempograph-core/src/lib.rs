@@ -32,7 +32,7 @@ pub use frame::{Frame, Picture, Rgb, RgbRequest, ScaleFilter, YuvView};
 pub use geometry::{BoxXyxy, Size};
 pub use graph::{Edge, Graph, Node, NodeKind};
 pub use issue::Issue;
-pub use observation::{Claim, Observation, SpeechSegment, Word};
+pub use observation::{Claim, Observation, ProsodyFrames, SpeakerWindow, SpeechSegment, VoicePrint, Word};
 pub use session::{Runtime, Session, SessionOptions, Tensor, TensorData, TensorInfo};
 pub use time::{MediaTime, Span};
 pub use timeline::Timeline;

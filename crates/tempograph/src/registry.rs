@@ -11,6 +11,7 @@ use serde_json::json;
 use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime, Sampling, SessionOptions, timeline::ModelUse};
 use tempograph_models::{
     detect,
+    speakers::{Segmentation, VoiceEmbedder},
     store::{Event, LocatedModel, Manifest, ModelStore, Status, StoreOptions},
     vad::{SegmentOptions, Silero},
     whisper::{Files, TranscribeOptions, Whisper},
@@ -19,7 +20,9 @@ use tempograph_pipeline::{
     analyze::{
         asr::Asr,
         detect::{DetectAnalyzer, DetectSettings, Gate, detector_options},
+        prosody::{self, Prosody},
         scenes::{self, Detector, SceneAnalyzer},
+        speakers::{self, Speakers},
         thumbnails::{self, Thumbnails},
         track::{TrackOptions, TrackerKind},
         vad::Vad,
@@ -33,7 +36,7 @@ use tempograph_store::{FileObjects, Library};
 use crate::{progress::Display, settings::Settings};
 
 /// Names of stages, as in `--only` and `--skip`.
-const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "vad", "speech"];
+const STAGES: &[&str] = &["scenes", "thumbnails", "detect", "vad", "speech", "speakers", "prosody"];
 
 /// Knows the models on this machine and builds stages from the settings.
 pub(crate) struct Registry {
@@ -124,7 +127,7 @@ impl Registry {
         if self.wants("speech") {
             needed.push(&s.speech_model);
         }
-        let models = self.wants("detect") || self.wants("vad");
+        let models = ["detect", "vad", "speakers"].iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
         }
@@ -209,6 +212,15 @@ impl Registry {
                 Err(error) => stages.unavailable.push(("vad", error)),
             }
         }
+        if self.wants("speakers") {
+            match self.speakers_stage() {
+                Ok(stage) => stages.audio.push(stage),
+                Err(error) => stages.unavailable.push(("speakers", error)),
+            }
+        }
+        if self.wants("prosody") {
+            stages.audio.push(self.prosody_stage());
+        }
         if self.wants("speech") {
             match self.speech_stage() {
                 Ok(stage) => stages.speech = Some(stage),
@@ -259,6 +271,34 @@ impl Registry {
                 Ok(Box::new(Vad::new(Silero::new(session)?)) as _)
             }),
         })
+    }
+
+    fn speakers_stage(&self) -> Result<AudioStage> {
+        let segmentation = self.store.preferred("speaker-segmentation")?;
+        let embedding = self.store.preferred("speaker-embedding")?;
+        let runtime = Arc::clone(&self.runtime);
+        let paths = [segmentation.main(), embedding.main()];
+        Ok(Stage {
+            name: "speakers",
+            version: speakers::VERSION,
+            params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
+            models: vec![used(&segmentation), used(&embedding)],
+            make: Box::new(move || {
+                let runtime = runtime.get()?;
+                let [segmentation, embedding] = paths.map(|path| runtime.load(&path, &SessionOptions { threads: 1 }));
+                Ok(Box::new(Speakers::new(Segmentation::new(segmentation?)?, VoiceEmbedder::new(embedding?)?)) as _)
+            }),
+        })
+    }
+
+    fn prosody_stage(&self) -> AudioStage {
+        Stage {
+            name: "prosody",
+            version: prosody::VERSION,
+            params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
+            models: Vec::new(),
+            make: Box::new(|| Ok(Box::new(Prosody::new()) as _)),
+        }
     }
 
     fn speech_stage(&self) -> Result<SpeechStage> {

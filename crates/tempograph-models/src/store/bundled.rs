@@ -5,6 +5,10 @@ pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
     match name {
         "nanodet-g-416.onnx" => Some(include_bytes!("../../../../assets/models/nanodet-g-416.onnx")),
         "nanodet-g-416-int8.onnx" => Some(include_bytes!("../../../../assets/models/nanodet-g-416-int8.onnx")),
+        "pyannote-segmentation-3.0.onnx" => {
+            Some(include_bytes!("../../../../assets/models/pyannote-segmentation-3.0.onnx"))
+        }
+        "campplus-zh-en-192.onnx" => Some(include_bytes!("../../../../assets/models/campplus-zh-en-192.onnx")),
         _ => None,
     }
 }

@@ -2,7 +2,10 @@
 
 pub mod asr;
 pub mod detect;
+pub mod prosody;
+mod recording;
 pub mod scenes;
+pub mod speakers;
 pub mod speech;
 pub mod thumbnails;
 pub mod track;

@@ -2,10 +2,10 @@
 
 use tempograph_core::{
     Claim, MediaTime, Span, SpeechSegment,
-    timeline::{AudioEvent, AudioEventKind},
+    timeline::{AudioEvent, AudioEventKind, SpeakerTurn},
 };
 
-use super::FuseInput;
+use super::{FuseInput, voices};
 
 /// What counts as an audio event.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,9 @@ const NO_SPEECH: &str = "no speech";
 ///
 /// Voice activity becomes speech without text only when recognition did not run: where it ran and
 /// found no words, none are claimed.
-pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<AudioEvent> {
+///
+/// With `speakers`, speech is cut where the speaker changes.
+pub(super) fn events(input: &FuseInput<'_>, speakers: &[SpeakerTurn], options: &AudioOptions) -> Vec<AudioEvent> {
     let mut events = Vec::new();
     let mut busy = Vec::new();
     for observation in input.observations {
@@ -49,6 +51,7 @@ pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<Audio
             _ => {}
         }
     }
+    events = voices::attribute(events, speakers);
     if input.heard.voice && input.video.audio.is_some() {
         let whole = Span::new(input.video.start_s, input.video.start_s + input.video.duration_s);
         events.extend(gaps(whole, busy).into_iter().filter(|g| g.duration() >= options.min_silence).map(|gap| {

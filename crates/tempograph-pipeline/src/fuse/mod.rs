@@ -10,18 +10,23 @@ mod entities;
 mod events;
 pub mod graph;
 mod paths;
+mod prosody;
 mod scenes;
+mod speakers;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod voices;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
 pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
+pub use prosody::ProsodyOptions;
+pub use speakers::SpeakerOptions;
 use tempograph_core::{
     Issue, Observation, Timeline,
-    timeline::{AudioEvent, Correlation, Entity, Scene, Summary, Track, Video, VisualEvent},
+    timeline::{AudioEvent, Correlation, Entity, Scene, SpeakerTurn, Summary, Track, Video, VisualEvent},
 };
 
 /// What fusion starts from.
@@ -68,6 +73,10 @@ pub struct FuseOptions {
     pub events: EventOptions,
     /// What counts as an audio event.
     pub audio: AudioOptions,
+    /// When voices are one speaker, and when a speaker speaks.
+    pub speakers: SpeakerOptions,
+    /// What prosody hints at.
+    pub prosody: ProsodyOptions,
     /// Which visual and audio events belong together.
     pub correlations: CorrelationOptions,
 }
@@ -79,7 +88,7 @@ pub struct Fused {
     pub scenes: Vec<Scene>,
     /// The tracks with their entities filled in, ordered by id.
     pub tracks: Vec<Track>,
-    /// Entities in order of first appearance.
+    /// Entities in order of first appearance; those only heard come after those seen.
     pub entities: Vec<Entity>,
     /// Visual events in order of start.
     pub visual_events: Vec<VisualEvent>,
@@ -87,6 +96,8 @@ pub struct Fused {
     pub proximities: Vec<Proximity>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
+    /// Who speaks when, in order of start.
+    pub speakers: Vec<SpeakerTurn>,
     /// Correlations in order of audio, then visual event.
     pub correlations: Vec<Correlation>,
     /// The video in words, from facts alone.
@@ -103,6 +114,7 @@ impl Fused {
         timeline.entities = self.entities;
         timeline.visual_events = self.visual_events;
         timeline.audio_events = self.audio_events;
+        timeline.speakers = self.speakers;
         timeline.correlations = self.correlations;
         timeline.summary = self.summary;
         timeline.issues.extend(self.issues);
@@ -118,9 +130,12 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
 
     let spans: Vec<_> = scenes.iter().map(|s| s.span).collect();
     let paths = paths::paths(input.observations, &tracks, &spans);
-    let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
+    let mut grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
-    let audio_events = audio::events(input, &options.audio);
+    let speakers = speakers::turns(input.observations, &options.speakers);
+    let mut audio_events = audio::events(input, &speakers, &options.audio);
+    prosody::fill(&mut audio_events, input.observations, &options.prosody);
+    voices::entities(&mut grouped.entities, &tracks, &speakers, input.video);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
     let mut fused = Fused {
@@ -130,6 +145,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         visual_events: geometry.events,
         proximities: geometry.proximities,
         audio_events,
+        speakers,
         correlations,
         summary: Summary::default(),
         issues: Vec::new(),

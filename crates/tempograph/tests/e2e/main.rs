@@ -11,3 +11,4 @@ mod cli;
 mod kill;
 mod robust;
 mod support;
+mod voices;
