@@ -18,6 +18,7 @@ fn speech(start_ms: i64, end_ms: i64, text: &str, speaker: Option<&str>) -> Audi
         alternatives: Vec::new(),
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 
@@ -54,6 +55,19 @@ fn a_long_sentence_breaks_at_its_commas() {
             vec!["ask what you can do for your country."]
         ]
     );
+}
+
+#[test]
+fn names_stand_before_the_first_words_of_a_turn() {
+    let events = vec![
+        speech(0, 2000, "Are you ready?", Some("Speaker 1")),
+        speech(2000, 4000, "I asked whether you are ready to go.", Some("Speaker 1")),
+        speech(9000, 10_000, "Yes.", Some("Speaker 2")),
+    ];
+    let cues = layout_named(&timeline(events));
+    check(&cues, MediaTime::from_millis(80));
+    let text = cues.iter().map(Cue::text).collect::<Vec<_>>().join(" ");
+    assert_eq!(text, "Speaker 1: Are you ready? I asked whether you are ready to go. Speaker 2: Yes.");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use tempograph_core::{
     Claim, MediaTime, Span, SpeechSegment,
-    timeline::{AudioEvent, AudioEventKind},
+    timeline::{AudioEvent, AudioEventKind, SpeakerTurn},
 };
 
 use super::{
     FuseInput,
     sounds::{self, Levels, SoundOptions},
+    turns, voices,
 };
 
 /// What counts as an audio event.
@@ -46,7 +47,9 @@ const SILENCE: &str = "silence";
 ///
 /// Voice activity becomes speech without text only when recognition did not run: where it ran and
 /// found no words, none are claimed.
-pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<AudioEvent> {
+///
+/// With `speakers`, speech is cut where the speaker changes.
+pub(super) fn events(input: &FuseInput<'_>, speakers: &[SpeakerTurn], options: &AudioOptions) -> Vec<AudioEvent> {
     let mut events = Vec::new();
     let mut busy = Vec::new();
     for observation in input.observations {
@@ -66,11 +69,13 @@ pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<Audio
             _ => {}
         }
     }
+    turns::add_unheard(input.observations, &mut events, &mut busy);
     let mut voice = busy.clone();
     join(&mut voice);
     let sounds = sounds::events(input.observations, &voice, input.heard.voice, &options.sounds);
     busy.extend(sounds.iter().map(|e| e.span));
     events.extend(sounds);
+    events = voices::attribute(events, speakers);
     if input.heard.voice && input.video.audio.is_some() {
         let levels = Levels::new(input.observations, &voice);
         let whole = Span::new(input.video.start_s, input.video.start_s + input.video.duration_s);
@@ -110,6 +115,7 @@ pub(super) fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
         confidence: 0.0,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 
