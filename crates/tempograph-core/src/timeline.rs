@@ -33,6 +33,9 @@ pub struct Timeline {
     /// Faces followed from frame to frame.
     #[serde(default)]
     pub faces: Vec<FaceTrack>,
+    /// Who speaks when, in order of start; turns of different speakers may overlap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub speakers: Vec<SpeakerTurn>,
     /// Facial emotion over time.
     pub emotions: Vec<Emotion>,
     /// Text in the picture.
@@ -276,6 +279,19 @@ pub struct AudioEvent {
     /// How it sounds to feel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emotion: Option<String>,
+    /// What that rests on, e.g. `pitch +4.1 semitones and 6 dB over this speaker's median`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emotion_basis: Option<String>,
+}
+
+/// A stretch in which one speaker speaks without a pause worth telling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpeakerTurn {
+    /// `Speaker 1`, `Speaker 2`, … in order of first speech; the same over the whole video.
+    pub speaker: String,
+    /// When.
+    #[serde(flatten)]
+    pub span: Span,
 }
 
 /// A class that a sound may belong to.
@@ -300,6 +316,15 @@ pub struct Prosody {
     pub zero_crossing_rate: f32,
     /// Words a second.
     pub rate_wps: Option<f32>,
+    /// Pauses of at least a quarter of a second inside it.
+    #[serde(default)]
+    pub pauses: u32,
+    /// How long they last together.
+    #[serde(default)]
+    pub pause_s: MediaTime,
+    /// Whether all of it is so quiet that nothing can be heard.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 /// A face followed from frame to frame.
@@ -503,6 +528,7 @@ impl Timeline {
             visual_events: Vec::new(),
             audio_events: Vec::new(),
             faces: Vec::new(),
+            speakers: Vec::new(),
             emotions: Vec::new(),
             texts: Vec::new(),
             depths: Vec::new(),

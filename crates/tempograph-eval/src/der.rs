@@ -345,12 +345,14 @@ fn seconds(field: &str, line: usize) -> Result<f64> {
     value.ok_or_else(|| bad_line(line + 1, &format!("not a time: {field}")))
 }
 
-/// Turns from `analysis.json`: the speech events that name a speaker. A list `turns` is read alike.
+/// Turns from `analysis.json`: its `speakers`, else the speech events that name a speaker. A list
+/// `turns` is read alike.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidData`] when there is neither.
 pub fn from_analysis(json: &Value) -> Result<Recordings> {
-    let events = json.get("audio_events").or_else(|| json.get("turns")).and_then(Value::as_array);
+    let lists = ["speakers", "audio_events", "turns"];
+    let events = lists.iter().find_map(|name| json.get(name)).and_then(Value::as_array);
     let events = events.ok_or_else(|| Error::new(ErrorKind::InvalidData, "no `audio_events` in this JSON"))?;
     let turn = |e: &Value| {
         let time = |long: &str, short: &str| e.get(long).or_else(|| e.get(short))?.as_f64();

@@ -18,6 +18,7 @@ fn speech(start_ms: i64, end_ms: i64, text: &str, speaker: Option<&str>) -> Audi
         alternatives: Vec::new(),
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

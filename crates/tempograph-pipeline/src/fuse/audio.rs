@@ -110,6 +110,7 @@ pub(super) fn blank(kind: AudioEventKind, span: Span) -> AudioEvent {
         confidence: 0.0,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

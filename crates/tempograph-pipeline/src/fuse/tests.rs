@@ -124,6 +124,7 @@ fn said(id: &str, kind: AudioEventKind, span: Span) -> AudioEvent {
         alternatives: Vec::new(),
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

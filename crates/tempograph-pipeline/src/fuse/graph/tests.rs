@@ -63,6 +63,7 @@ fn heard(id: &str, kind: AudioEventKind, text: Option<&str>, speaker: Option<&st
         alternatives: Vec::new(),
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 
