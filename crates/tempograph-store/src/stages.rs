@@ -94,6 +94,13 @@ impl StageCache for Library {
                 params![key, number as i64, claims, unit.snapshot],
             )
             .map_err(&failed)?;
+        // A run goes on from the last unit: what the earlier ones ended with is never asked for again.
+        transaction
+            .execute(
+                "UPDATE unit SET snapshot = x'' WHERE stage = ?1 AND number < ?2 AND length(snapshot) > 0",
+                params![key, number as i64],
+            )
+            .map_err(&failed)?;
         transaction.commit().map_err(&failed)
     }
 
