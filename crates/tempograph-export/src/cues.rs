@@ -62,17 +62,40 @@ impl Cue {
 /// Cues never overlap and keep every word: when more is said at once than can be shown, later
 /// cues wait.
 pub fn layout(timeline: &Timeline) -> Vec<Cue> {
+    laid_out(timeline, false)
+}
+
+/// As [`layout`], with the speaker's name and a colon before the first words of each turn, for forms that have no other
+/// place for it.
+pub fn layout_named(timeline: &Timeline) -> Vec<Cue> {
+    laid_out(timeline, true)
+}
+
+fn laid_out(timeline: &Timeline, names: bool) -> Vec<Cue> {
     let mut speech: Vec<&AudioEvent> =
         timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech).collect();
     speech.sort_by_key(|e| e.span);
     let mut cues = Vec::new();
+    let mut before = None;
     for event in speech {
-        let words = split::words(event, timeline.video.start_s);
+        let changed = event.speaker.as_deref().filter(|s| names && before != Some(*s));
+        before = event.speaker.as_deref();
+        let named = changed.map(|name| with_name(event, name));
+        let words = split::words(named.as_ref().unwrap_or(event), timeline.video.start_s);
         let speaker = event.speaker.as_deref().map(crate::text::one_line).filter(|s| !s.is_empty());
         cues.extend(split::cues(&words, speaker.as_deref()));
     }
     cues.sort_by_key(|c| c.start);
     timing::settle(cues, timing::gap(timeline.video.fps))
+}
+
+/// `event` with `name` and a colon before its first word.
+fn with_name(event: &AudioEvent, name: &str) -> AudioEvent {
+    let mut named = event.clone();
+    let before = |text: &mut String| *text = format!("{name}: {text}");
+    named.text.iter_mut().filter(|t| !t.trim().is_empty()).for_each(before);
+    named.words.iter_mut().filter_map(|w| w.first_mut()).for_each(|w| before(&mut w.text));
+    named
 }
 
 #[cfg(test)]

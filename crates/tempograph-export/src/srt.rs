@@ -14,9 +14,9 @@ pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
     out.write_all(srt(export.timeline).as_bytes()).map_err(write_failed)
 }
 
-/// The speech of `timeline` as SubRip, times from the first frame.
+/// The speech of `timeline` as SubRip, times from the first frame. Who speaks stands before the first words of a turn.
 pub fn srt(timeline: &Timeline) -> String {
-    from_cues(&cues::layout(timeline))
+    from_cues(&cues::layout_named(timeline))
 }
 
 /// `cues` as SubRip. Two voices in one cue are told apart by a dash.

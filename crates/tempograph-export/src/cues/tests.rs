@@ -58,6 +58,19 @@ fn a_long_sentence_breaks_at_its_commas() {
 }
 
 #[test]
+fn names_stand_before_the_first_words_of_a_turn() {
+    let events = vec![
+        speech(0, 2000, "Are you ready?", Some("Speaker 1")),
+        speech(2000, 4000, "I asked whether you are ready to go.", Some("Speaker 1")),
+        speech(9000, 10_000, "Yes.", Some("Speaker 2")),
+    ];
+    let cues = layout_named(&timeline(events));
+    check(&cues, MediaTime::from_millis(80));
+    let text = cues.iter().map(Cue::text).collect::<Vec<_>>().join(" ");
+    assert_eq!(text, "Speaker 1: Are you ready? I asked whether you are ready to go. Speaker 2: Yes.");
+}
+
+#[test]
 fn words_without_spaces_are_joined_as_the_text_joins_them() {
     let mut event = speech(0, 3000, "今日は良い天気です。", None);
     let word = |text: &str, a: i64, b: i64| Word {
