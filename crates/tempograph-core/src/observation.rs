@@ -91,6 +91,10 @@ pub enum Claim {
         /// The name.
         speaker: String,
     },
+    /// Which of at most three voices speak in a window of sound.
+    Speakers(SpeakerWindow),
+    /// How it sounds, frame by frame.
+    Prosody(ProsodyFrames),
     /// Something went wrong here.
     Issue(Issue),
 }
@@ -168,6 +172,40 @@ pub struct SpeechSegment {
     pub confidence: f32,
     /// The words with their times, in order.
     pub words: Vec<Word>,
+}
+
+/// Which voices speak in one window. Numbers of voices hold within the window only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpeakerWindow {
+    /// For each voice a hexadecimal digit a frame: 0 for certainly silent to f for certainly
+    /// speaking; empty when it is silent throughout. The segmentation network says where frames lie.
+    pub levels: Vec<String>,
+    /// What the voices are like. Over all windows each moment with just one voice is told of once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prints: Vec<VoicePrint>,
+}
+
+/// What a voice is like where nobody else speaks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VoicePrint {
+    /// When.
+    #[serde(flatten)]
+    pub span: Span,
+    /// Number of the voice in its window.
+    pub voice: u8,
+    /// A vector of length 1; voices of one person lie near each other.
+    pub vector: Vec<f32>,
+}
+
+/// Sound measured in frames that fill a span evenly.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProsodyFrames {
+    /// Level of each frame in decibels relative to full scale (root mean square), −127 or more.
+    pub level_dbfs: Vec<i8>,
+    /// Sign changes in each frame, in hundredths of its samples.
+    pub crossings: Vec<u8>,
+    /// Candidates for the fundamental frequency: frame, hertz, probability; the frame numbers rise.
+    pub pitches: Vec<(u16, f32, f32)>,
 }
 
 /// One spoken word.

@@ -9,6 +9,7 @@ pub mod ocr;
 pub mod onnx_graph;
 pub mod safetensors;
 pub mod sounds;
+pub mod speakers;
 pub mod store;
 pub mod vad;
 pub mod whisper;

@@ -18,6 +18,7 @@ use tempograph_models::{
     faces::{BlazeFace, Emotions, FaceOptions, FaceSearch},
     ocr::Reader,
     sounds::Yamnet,
+    speakers::{Segmentation, VoiceEmbedder},
     store::{Event, LocatedModel, Manifest, ModelStore, Status, StoreOptions},
     vad::{SegmentOptions, Silero},
     whisper::{Files, TranscribeOptions, Whisper},
@@ -29,8 +30,10 @@ use tempograph_pipeline::{
         detect::{DetectAnalyzer, DetectSettings, detector_options},
         faces::{self, FaceAnalyzer},
         gate::Gate,
+        prosody::{self, Prosody},
         scenes::{self, Detector, SceneAnalyzer},
         sounds::Sounds,
+        speakers::{self, Speakers},
         text::{self, TextAnalyzer},
         thumbnails::{self, Thumbnails},
         track::{TrackOptions, TrackerKind},
@@ -45,8 +48,20 @@ use tempograph_store::{FileObjects, Library};
 use crate::{progress::Display, settings::Settings};
 
 /// Names of stages, as in `--only` and `--skip`.
-const STAGES: &[&str] =
-    &["scenes", "thumbnails", "detect", "faces", "text", "depth", "sounds", "vad", "speech", "embed"];
+const STAGES: &[&str] = &[
+    "scenes",
+    "thumbnails",
+    "detect",
+    "faces",
+    "text",
+    "depth",
+    "sounds",
+    "vad",
+    "speech",
+    "speakers",
+    "prosody",
+    "embed",
+];
 
 /// What reads text unless another model is present or named.
 const TEXT_MODEL: &str = "ppocr-v6-tiny";
@@ -155,7 +170,7 @@ impl Registry {
         if self.wants("embed") {
             needed.push(&s.text_embedder);
         }
-        let with_models = ["detect", "faces", "text", "depth", "sounds", "vad", "embed"];
+        let with_models = ["detect", "faces", "text", "depth", "sounds", "vad", "speakers", "embed"];
         let models = with_models.iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
@@ -295,6 +310,15 @@ impl Registry {
                 Ok(stage) => stages.voice = Some(stage),
                 Err(error) => stages.unavailable.push(("vad", error)),
             }
+        }
+        if self.wants("speakers") {
+            match self.speakers_stage() {
+                Ok(stage) => stages.audio.push(stage),
+                Err(error) => stages.unavailable.push(("speakers", error)),
+            }
+        }
+        if self.wants("prosody") {
+            stages.audio.push(self.prosody_stage());
         }
         if self.wants("speech") {
             match self.speech_stage() {
@@ -482,6 +506,34 @@ impl Registry {
                 Ok(Box::new(Vad::new(Silero::new(session)?)) as _)
             }),
         })
+    }
+
+    fn speakers_stage(&self) -> Result<AudioStage> {
+        let segmentation = self.store.preferred("speaker-segmentation")?;
+        let embedding = self.store.preferred("speaker-embedding")?;
+        let runtime = Arc::clone(&self.runtime);
+        let paths = [segmentation.main(), embedding.main()];
+        Ok(Stage {
+            name: "speakers",
+            version: speakers::VERSION,
+            params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
+            models: vec![used(&segmentation), used(&embedding)],
+            make: Box::new(move || {
+                let runtime = runtime.get()?;
+                let [segmentation, embedding] = paths.map(|path| runtime.load(&path, &SessionOptions { threads: 1 }));
+                Ok(Box::new(Speakers::new(Segmentation::new(segmentation?)?, VoiceEmbedder::new(embedding?)?)) as _)
+            }),
+        })
+    }
+
+    fn prosody_stage(&self) -> AudioStage {
+        Stage {
+            name: "prosody",
+            version: prosody::VERSION,
+            params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
+            models: Vec::new(),
+            make: Box::new(|| Ok(Box::new(Prosody::new()) as _)),
+        }
     }
 
     fn speech_stage(&self) -> Result<SpeechStage> {

@@ -9,6 +9,10 @@ pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
         "blazeface-short-range.onnx" => Some(include_bytes!("../../../../assets/models/blazeface-short-range.onnx")),
         "emotion-fer2013.onnx" => Some(include_bytes!("../../../../assets/models/emotion-fer2013.onnx")),
         "yamnet.onnx" => Some(include_bytes!("../../../../assets/models/yamnet.onnx")),
+        "pyannote-segmentation-3.0.onnx" => {
+            Some(include_bytes!("../../../../assets/models/pyannote-segmentation-3.0.onnx"))
+        }
+        "campplus-zh-en-192.onnx" => Some(include_bytes!("../../../../assets/models/campplus-zh-en-192.onnx")),
         _ => None,
     }
 }

@@ -2,12 +2,13 @@
 
 use tempograph_core::{
     Claim, MediaTime, Span, SpeechSegment,
-    timeline::{AudioEvent, AudioEventKind},
+    timeline::{AudioEvent, AudioEventKind, SpeakerTurn},
 };
 
 use super::{
     FuseInput,
     sounds::{self, Levels, SoundOptions},
+    voices,
 };
 
 /// What counts as an audio event.
@@ -46,7 +47,9 @@ const SILENCE: &str = "silence";
 ///
 /// Voice activity becomes speech without text only when recognition did not run: where it ran and
 /// found no words, none are claimed.
-pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<AudioEvent> {
+///
+/// With `speakers`, speech is cut where the speaker changes.
+pub(super) fn events(input: &FuseInput<'_>, speakers: &[SpeakerTurn], options: &AudioOptions) -> Vec<AudioEvent> {
     let mut events = Vec::new();
     let mut busy = Vec::new();
     for observation in input.observations {
@@ -66,6 +69,7 @@ pub(super) fn events(input: &FuseInput<'_>, options: &AudioOptions) -> Vec<Audio
             _ => {}
         }
     }
+    events = voices::attribute(events, speakers);
     let mut voice = busy.clone();
     join(&mut voice);
     let sounds = sounds::events(input.observations, &voice, input.heard.voice, &options.sounds);

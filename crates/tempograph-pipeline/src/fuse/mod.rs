@@ -13,13 +13,16 @@ mod faces;
 pub mod graph;
 pub mod highlights;
 mod paths;
+mod prosody;
 mod scenes;
 mod sounds;
+mod speakers;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod turns;
+mod voices;
 
 pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
@@ -28,12 +31,14 @@ pub use entities::EntityOptions;
 pub use events::{EventOptions, Proximity};
 pub use faces::FaceOptions;
 pub use highlights::{HighlightOptions, Weights};
+pub use prosody::ProsodyOptions;
 pub use sounds::SoundOptions;
+pub use speakers::SpeakerOptions;
 use tempograph_core::{
     Issue, MediaTime, Observation, Timeline,
     timeline::{
-        AudioEvent, Correlation, Emotion, Entity, EntityDepth, FaceTrack, Scene, ScreenText, Summary, Track, Video,
-        VisualEvent,
+        AudioEvent, Correlation, Emotion, Entity, EntityDepth, FaceTrack, Scene, ScreenText, SpeakerTurn, Summary,
+        Track, Video, VisualEvent,
     },
 };
 pub use texts::TextOptions;
@@ -85,6 +90,10 @@ pub struct FuseOptions {
     pub faces: FaceOptions,
     /// What counts as an audio event.
     pub audio: AudioOptions,
+    /// When voices are one speaker, and when a speaker speaks.
+    pub speakers: SpeakerOptions,
+    /// What prosody hints at.
+    pub prosody: ProsodyOptions,
     /// Which visual and audio events belong together.
     pub correlations: CorrelationOptions,
     /// When what was read is a text.
@@ -100,7 +109,7 @@ pub struct Fused {
     pub scenes: Vec<Scene>,
     /// The tracks with their entities filled in, ordered by id.
     pub tracks: Vec<Track>,
-    /// Entities in order of first appearance.
+    /// Entities in order of first appearance; those only heard come after those seen.
     pub entities: Vec<Entity>,
     /// Visual events in order of start.
     pub visual_events: Vec<VisualEvent>,
@@ -112,6 +121,8 @@ pub struct Fused {
     pub emotions: Vec<Emotion>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
+    /// Who speaks when, in order of start.
+    pub speakers: Vec<SpeakerTurn>,
     /// Text in the picture in order of start.
     pub texts: Vec<ScreenText>,
     /// How near entities are, in their order; only those that depth is known of.
@@ -136,6 +147,7 @@ impl Fused {
         timeline.audio_events = self.audio_events;
         timeline.texts = self.texts;
         timeline.depths = self.depths;
+        timeline.speakers = self.speakers;
         timeline.correlations = self.correlations;
         timeline.summary = self.summary;
         timeline.issues.extend(self.issues);
@@ -151,12 +163,15 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
 
     let spans: Vec<_> = scenes.iter().map(|s| s.span).collect();
     let paths = paths::paths(input.observations, &tracks, &spans);
-    let grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
+    let mut grouped = entities::group(&mut tracks, &paths, input.video, &options.entities);
     let geometry = events::find(&grouped.movers, &spans, input.depths, &options.events);
     let (faces, emotions) = faces::faces(input.observations, &spans, &paths, &tracks, &options.faces);
     let end = input.video.start_s + input.video.duration_s;
     let texts = texts::texts(input.observations, &spans, end, &options.texts);
-    let audio_events = turns::apply(audio::events(input, &options.audio), input.observations);
+    let speakers = speakers::turns(input.observations, &options.speakers);
+    let mut audio_events = turns::apply(audio::events(input, &speakers, &options.audio), input.observations);
+    prosody::fill(&mut audio_events, input.observations, &options.prosody);
+    voices::entities(&mut grouped.entities, &tracks, &speakers, input.video);
     let correlations = correlate::correlate(&geometry.events, &audio_events, &options.correlations);
 
     let depths = depth::entity_depths(input.depths, &tracks, &grouped.entities);
@@ -172,6 +187,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         audio_events,
         texts,
         depths,
+        speakers,
         correlations,
         summary: Summary::default(),
         issues: Vec::new(),

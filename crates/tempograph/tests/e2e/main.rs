@@ -12,3 +12,4 @@ mod kill;
 mod robust;
 mod search;
 mod support;
+mod voices;
