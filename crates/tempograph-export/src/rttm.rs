@@ -25,8 +25,11 @@ pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Who speaks when, in order of start: the one place that knows where turns are kept.
-fn turns(timeline: &Timeline) -> impl Iterator<Item = (Span, &str)> {
+/// Who speaks when, in order of start: the turns, else the speech that names a speaker.
+fn turns(timeline: &Timeline) -> Vec<(Span, &str)> {
+    if !timeline.speakers.is_empty() {
+        return timeline.speakers.iter().map(|t| (t.span, t.speaker.as_str())).collect();
+    }
     let speech = timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech);
-    speech.filter_map(|e| Some((e.span, e.speaker.as_deref()?)))
+    speech.filter_map(|e| Some((e.span, e.speaker.as_deref()?))).collect()
 }

@@ -121,6 +121,8 @@ pub struct Fused {
     pub emotions: Vec<Emotion>,
     /// Audio events in order of start.
     pub audio_events: Vec<AudioEvent>,
+    /// Who speaks when, in order of start.
+    pub speakers: Vec<SpeakerTurn>,
     /// Text in the picture in order of start.
     pub texts: Vec<ScreenText>,
     /// How near entities are, in their order; only those that depth is known of.

@@ -24,6 +24,7 @@ fn heard(id: &str, kind: AudioEventKind, span: Span) -> AudioEvent {
         confidence: 0.9,
         prosody: None,
         emotion: None,
+        emotion_basis: None,
     }
 }
 

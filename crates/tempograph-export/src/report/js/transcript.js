@@ -22,7 +22,8 @@ const segments = speech.map((e) => {
   });
   const time = el('button', { class: 'stamp', 'aria-label': 'Go to ' + clock(e.start_s - START), onclick: () => seek(e.start_s - START) }, clock(e.start_s - START));
   const who = e.speaker ? el('span', { class: 'who', '--h': speakerHue(e.speaker) }, e.speaker) : null;
-  const node = el('li', null, el('div', { class: 'by' }, time, who), body);
+  const mood = e.emotion ? el('span', { class: 'mood', title: e.emotion_basis || '' }, e.emotion) : null;
+  const node = el('li', null, el('div', { class: 'by' }, time, who, mood), body);
   return { e, node, body, spans, lower: e.text.toLocaleLowerCase() };
 });
 let segmentNow = -1, wordNow = null;
