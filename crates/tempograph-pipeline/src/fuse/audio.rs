@@ -69,13 +69,13 @@ pub(super) fn events(input: &FuseInput<'_>, speakers: &[SpeakerTurn], options: &
             _ => {}
         }
     }
+    events = voices::attribute(events, speakers);
     turns::add_unheard(input.observations, &mut events, &mut busy);
     let mut voice = busy.clone();
     join(&mut voice);
     let sounds = sounds::events(input.observations, &voice, input.heard.voice, &options.sounds);
     busy.extend(sounds.iter().map(|e| e.span));
     events.extend(sounds);
-    events = voices::attribute(events, speakers);
     if input.heard.voice && input.video.audio.is_some() {
         let levels = Levels::new(input.observations, &voice);
         let whole = Span::new(input.video.start_s, input.video.start_s + input.video.duration_s);

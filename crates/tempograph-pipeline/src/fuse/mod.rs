@@ -127,8 +127,6 @@ pub struct Fused {
     pub texts: Vec<ScreenText>,
     /// How near entities are, in their order; only those that depth is known of.
     pub depths: Vec<EntityDepth>,
-    /// Who speaks when, in order of start.
-    pub speakers: Vec<SpeakerTurn>,
     /// Correlations in order of audio, then visual event.
     pub correlations: Vec<Correlation>,
     /// The video in words, from facts alone.
