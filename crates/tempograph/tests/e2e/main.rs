@@ -9,5 +9,6 @@
 mod analyze;
 mod cli;
 mod kill;
+mod picture;
 mod robust;
 mod support;
