@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use tempograph_core::{Cancel, Frame, Rgb, Size};
+use tempograph_core::{Cancel, Frame, Rgb, RgbRequest, ScaleFilter, Size};
 use tempograph_media::{Reader, Sample, VideoWants, Wants, write_png};
 use tempograph_models::depth::DepthEstimator;
 
@@ -61,9 +61,11 @@ fn a_made_picture_gives_the_references_tensors() {
     let Some(mut estimator) = estimator(70) else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("made.png");
-    let size = Size::new(100, 75);
+    let size = Size::new(105, 75);
     write_png(&made(size), &path).expect("written");
     let frame = frame(&path);
+    let whole = RgbRequest { size, filter: ScaleFilter::Bicubic };
+    assert_eq!(frame.picture.rgb(whole).expect("pixels").data, made(size).data, "the picture comes back whole");
     let input = estimator.input(&frame).expect("pixels");
     let off = farthest(input.as_f32().expect("floats"), &npy("depth_tiny_input.npy"));
     let depth = estimator.estimate(&frame).expect("it runs").resized(size);

@@ -49,7 +49,7 @@ const GENERATIONS: &[Generation] = &[
         std: [0.229, 0.224, 0.225],
         pixel: 0.2,
         score: 0.4,
-        unclip: 1.4,
+        unclip: 1.6,
         dilate: false,
     },
 ];

@@ -47,29 +47,63 @@ impl Default for TextOptions {
     }
 }
 
+/// Different readings of one text that are kept; of more, the ones with the least to say for them go.
+const MAX_READINGS: usize = 12;
+/// Pairs of a text and a line in different places that are compared letter by letter in one look. A page that is turned
+/// has more; only equal lines are then found again elsewhere.
+const MAX_MOVED: usize = 2500;
+
+/// A line of one look.
+struct Seen<'a> {
+    line: &'a TextLine,
+    /// In lower case and without space: what two readings are compared by.
+    plain: String,
+}
+
+impl<'a> Seen<'a> {
+    fn new(line: &'a TextLine) -> Self {
+        let plain = line.text.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+        Self { line, plain }
+    }
+}
+
 /// A text that may still go on.
 struct Open {
     start: MediaTime,
     /// Start and number of the last look that read it.
     seen: (MediaTime, usize),
     bbox: BoxXyxy,
+    /// What it was last read as.
+    plain: String,
     /// Each reading with the confidences it had, summed, and the surest of them with its box.
     readings: Vec<Reading>,
     looks: usize,
+    sum: f32,
 }
 
 struct Reading {
     text: String,
+    plain: String,
     sum: f32,
     best: f32,
     bbox: BoxXyxy,
 }
 
 impl Open {
-    fn add(&mut self, line: &TextLine, time: MediaTime, look: usize) {
+    fn new(start: MediaTime, line: &Seen<'_>, time: MediaTime, look: usize) -> Self {
+        let (bbox, plain) = (line.line.bbox, String::new());
+        let mut open = Self { start, seen: (time, look), bbox, plain, readings: Vec::new(), looks: 0, sum: 0.0 };
+        open.add(line, time, look);
+        open
+    }
+
+    fn add(&mut self, seen: &Seen<'_>, time: MediaTime, look: usize) {
+        let line = seen.line;
         self.seen = (time, look);
         self.bbox = line.bbox;
+        self.plain.clone_from(&seen.plain);
         self.looks += 1;
+        self.sum += line.confidence;
         match self.readings.iter_mut().find(|r| r.text == line.text) {
             Some(reading) => {
                 reading.sum += line.confidence;
@@ -77,34 +111,57 @@ impl Open {
                     (reading.best, reading.bbox) = (line.confidence, line.bbox);
                 }
             }
-            None => self.readings.push(Reading {
-                text: line.text.clone(),
-                sum: line.confidence,
-                best: line.confidence,
-                bbox: line.bbox,
-            }),
+            None => {
+                self.readings.push(Reading {
+                    text: line.text.clone(),
+                    plain: seen.plain.clone(),
+                    sum: line.confidence,
+                    best: line.confidence,
+                    bbox: line.bbox,
+                });
+                self.readings.sort_by(|a, b| b.sum.total_cmp(&a.sum).then_with(|| a.text.cmp(&b.text)));
+                self.readings.truncate(MAX_READINGS);
+            }
         }
     }
 
-    fn latest(&self) -> &str {
-        self.readings.last().map_or("", |r| r.text.as_str())
+    /// Whether `line` says the same in the same place.
+    fn stays(&self, seen: &Seen<'_>, options: &TextOptions) -> Option<f64> {
+        let iou = self.bbox.iou(seen.line.bbox);
+        (iou >= options.place_iou && self.equals(seen)).then_some(1.0 + f64::from(iou))
     }
 
-    /// How well `line` continues it, above 0; `None` when it does not.
-    fn fits(&self, line: &TextLine, options: &TextOptions) -> Option<f64> {
-        let alike = self.readings.iter().map(|r| likeness(&r.text, &line.text)).fold(0.0, f64::max);
-        let iou = self.bbox.iou(line.bbox);
-        let in_place = iou >= options.place_iou && alike >= options.alike;
-        let (small, large) = (self.bbox.height().min(line.bbox.height()), self.bbox.height().max(line.bbox.height()));
-        let moved = alike >= options.same
-            && line.text.chars().count().min(self.latest().chars().count()) >= options.moving_chars
-            && large <= small * options.moving_height_ratio;
-        (in_place || moved).then_some(alike + f64::from(iou) + 1e-9)
+    fn equals(&self, seen: &Seen<'_>) -> bool {
+        self.plain == seen.plain || self.readings.iter().any(|r| r.plain == seen.plain)
+    }
+
+    /// How well `line` continues it, above 0; `None` when it does not. `letters` is whether lines elsewhere are compared
+    /// letter by letter.
+    fn fits(&self, seen: &Seen<'_>, letters: bool, options: &TextOptions) -> Option<f64> {
+        let iou = self.bbox.iou(seen.line.bbox);
+        let in_place = iou >= options.place_iou;
+        let alike = |least: f64| {
+            let top = self.readings.first().map_or("", |r| r.plain.as_str());
+            likeness(top, &seen.plain, least).max(likeness(&self.plain, &seen.plain, least))
+        };
+        let alike = if in_place {
+            Some(alike(options.alike)).filter(|&a| a >= options.alike)
+        } else {
+            let (a, b) = (self.bbox.height(), seen.line.bbox.height());
+            let long = |plain: &str| plain.chars().nth(options.moving_chars - 1).is_some();
+            let may = a.max(b) <= a.min(b) * options.moving_height_ratio && long(&self.plain) && long(&seen.plain);
+            match may {
+                true if self.equals(seen) => Some(1.0),
+                true if letters => Some(alike(options.same)).filter(|&a| a >= options.same),
+                _ => None,
+            }
+        };
+        alike.map(|alike| alike + f64::from(iou) + 1e-9)
     }
 
     /// What is told of it, if it is sure enough.
     fn told(self, end: MediaTime, options: &TextOptions) -> Option<ScreenText> {
-        let mean = self.readings.iter().map(|r| r.sum).sum::<f32>() / self.looks.max(1) as f32;
+        let mean = self.sum / self.looks.max(1) as f32;
         // The reading that had the most to say for itself; a fade's half letters are read once.
         let best = self
             .readings
@@ -149,19 +206,13 @@ pub(super) fn texts(
     let mut open: Vec<Open> = Vec::new();
     let mut told = Vec::new();
     for (n, &(time, lines)) in looks.iter().enumerate() {
-        let mut candidates: Vec<(f64, usize, usize)> = Vec::new();
-        for (i, text) in open.iter().enumerate() {
-            let fits = |(j, line)| Some((text.fits(line, options)?, i, j));
-            candidates.extend(lines.iter().enumerate().filter_map(fits));
-        }
-        candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let lines: Vec<Seen<'_>> = lines.iter().map(Seen::new).collect();
         let mut taken = vec![false; lines.len()];
-        for (_, i, j) in candidates {
-            if !taken[j] && open[i].seen.1 != n {
-                taken[j] = true;
-                open[i].add(&lines[j], time, n);
-            }
-        }
+        // Most of a screen stays as it was; only what did not is compared letter by letter.
+        join(&mut open, &lines, &mut taken, (time, n), |text, line| text.stays(line, options));
+        let free = open.iter().filter(|o| o.seen.1 != n).count() * taken.iter().filter(|t| !**t).count();
+        let letters = free <= MAX_MOVED;
+        join(&mut open, &lines, &mut taken, (time, n), |text, line| text.fits(line, letters, options));
         // A text of a new shot is there from its first frame.
         let before = n.checked_sub(1).map(|n| looks[n].0);
         let start = match before {
@@ -169,9 +220,7 @@ pub(super) fn texts(
             None => time,
         };
         for (line, _) in lines.iter().zip(&taken).filter(|(_, taken)| !**taken) {
-            let mut text = Open { start, seen: (time, n), bbox: line.bbox, readings: Vec::new(), looks: 0 };
-            text.add(line, time, n);
-            open.push(text);
+            open.push(Open::new(start, line, time, n));
         }
         let over = |o: &Open| n - o.seen.1 > options.missed || n > o.seen.1 && cut(o.seen.0, time).is_some();
         for text in open.extract_if(.., |o| over(o)) {
@@ -196,10 +245,36 @@ pub(super) fn texts(
     told
 }
 
-/// 1 for equal texts, 0 for those without anything in common; case and space do not count.
-fn likeness(a: &str, b: &str) -> f64 {
-    let plain = |s: &str| s.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect::<String>();
-    strsim::normalized_levenshtein(&plain(a), &plain(b))
+/// Gives each text that this look has not continued yet at most one free line, the best first.
+fn join(
+    open: &mut [Open],
+    lines: &[Seen<'_>],
+    taken: &mut [bool],
+    (time, look): (MediaTime, usize),
+    fits: impl Fn(&Open, &Seen<'_>) -> Option<f64>,
+) {
+    let mut candidates: Vec<(f64, usize, usize)> = Vec::new();
+    for (i, text) in open.iter().enumerate().filter(|(_, o)| o.seen.1 != look) {
+        let free = lines.iter().enumerate().filter(|(j, _)| !taken[*j]);
+        candidates.extend(free.filter_map(|(j, line)| Some((fits(text, line)?, i, j))));
+    }
+    candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    for (_, i, j) in candidates {
+        if !taken[j] && open[i].seen.1 != look {
+            taken[j] = true;
+            open[i].add(&lines[j], time, look);
+        }
+    }
+}
+
+/// 1 for equal texts, 0 for those without anything in common, and for those that cannot reach `least`.
+fn likeness(a: &str, b: &str, least: f64) -> f64 {
+    let (m, n) = (a.chars().count(), b.chars().count());
+    let longest = m.max(n).max(1) as f64;
+    if (m.min(n) as f64) < least * longest {
+        return 0.0;
+    }
+    1.0 - strsim::levenshtein(a, b) as f64 / longest
 }
 
 #[cfg(test)]
@@ -278,6 +353,23 @@ mod tests {
             lines[1].confidence = 0.7;
         }
         assert_eq!(told(&seen, &whole()), []);
+    }
+
+    #[test]
+    fn a_turned_page_of_many_lines_is_cheap_and_right() {
+        let page = |n: usize| -> Vec<TextLine> {
+            (0..200).map(|i| line(&format!("line {i} of page {n} with words enough"), 0.9, 22.0 * i as f32)).collect()
+        };
+        let look = |i: i64| {
+            let claim = Claim::Texts { frame: i as u64, lines: page(i as usize / 2) };
+            Observation { span: Span::new(ms(1000 * i), ms(1000 * i)), claim }
+        };
+        let seen: Vec<_> = (0..20).map(look).collect();
+        let started = std::time::Instant::now();
+        let found = told(&seen, &whole());
+        assert!(started.elapsed().as_secs_f64() < 5.0, "{:?}", started.elapsed());
+        // A page's number is one letter of the line: one text that changed in place.
+        assert_eq!(found.len(), 200);
     }
 
     proptest! {

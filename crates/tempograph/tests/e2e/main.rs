@@ -9,6 +9,7 @@
 mod analyze;
 mod cli;
 mod kill;
+mod picture;
 mod robust;
 mod search;
 mod support;

@@ -6,7 +6,7 @@ use tempograph_core::{
     timeline::{Track, Video, VisualEvent, VisualEventKind as Kind},
 };
 
-use crate::fuse::{EventOptions, FuseInput, FuseOptions, Heard, fuse};
+use crate::fuse::{EventOptions, FuseInput, FuseOptions, Heard, TrackDepth, fuse};
 
 /// Frames a second of the made detections.
 const RATE: i64 = 10;
@@ -84,11 +84,23 @@ fn stage(actors: &[Actor<'_>], scale: f64, shift_ms: i64) -> Stage {
 }
 
 fn events_of(stage: &Stage) -> Vec<VisualEvent> {
+    events_with(stage, &[])
+}
+
+/// The events when each track was as near as `near` says, in order of tracks, once a second.
+fn events_with(stage: &Stage, near: &[f32]) -> Vec<VisualEvent> {
+    let seconds = stage.video.duration_s.as_secs_f64() as i64;
+    let times = || (0..seconds).map(|s| stage.video.start_s + MediaTime::from_millis(1000 * s));
+    let depth = |(i, &near): (usize, &f32)| TrackDepth {
+        track: i as u32 + 1,
+        near: times().map(|time| (time, near)).collect(),
+    };
+    let depths: Vec<TrackDepth> = near.iter().enumerate().map(depth).collect();
     let input = FuseInput {
         video: &stage.video,
         observations: &stage.observations,
         tracks: &stage.tracks,
-        depths: &[],
+        depths: &depths,
         heard: Heard::default(),
     };
     fuse(&input, &FuseOptions::default()).visual_events
@@ -123,6 +135,25 @@ fn go(t: f64, t0: f64, t1: f64, a: f64, b: f64) -> f64 {
 fn visit<'a>() -> Vec<Actor<'a>> {
     let visitor = |t: f64| (go(t, 1.0, 6.0, 200.0, 650.0) + go(t, 14.0, 19.0, 0.0, -450.0), 500.0);
     vec![person(20.0, |_| (700.0, 500.0)), person(20.0, visitor)]
+}
+
+#[test]
+fn depth_denies_meetings_and_confirms_them() {
+    let stage = stage(&visit(), 1.0, 0);
+    let plain = events_of(&stage);
+    // The boxes meet, but one is far behind the other.
+    let apart = events_with(&stage, &[0.9, 0.3]);
+    assert!(apart.iter().all(|e| !matches!(e.kind, Kind::Approach | Kind::Interact | Kind::Depart)), "{apart:#?}");
+    let together = events_with(&stage, &[0.5, 0.52]);
+    assert_eq!(kinds(&together), kinds(&plain));
+    for kind in [Kind::Approach, Kind::Depart] {
+        let (before, after) = (only(&plain, kind), only(&together, kind));
+        assert!(after.confidence >= before.confidence, "{kind:?}: {} after {}", after.confidence, before.confidence);
+        assert_eq!(after.description, before.description);
+    }
+    let staggered = events_with(&stage, &[0.6, 0.45]);
+    let meeting = only(&staggered, Kind::Interact);
+    assert!(meeting.description.ends_with(", E1 in front of E2"), "{}", meeting.description);
 }
 
 #[test]
