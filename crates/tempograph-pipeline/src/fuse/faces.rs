@@ -54,7 +54,7 @@ impl Default for FaceOptions {
             close_up: 0.25,
             tie_share: 0.5,
             smooth: MediaTime::from_millis(750),
-            emotion_on: 0.5,
+            emotion_on: 0.45,
             emotion_off: 0.35,
             margin: 0.1,
             min_emotion: MediaTime::from_millis(500),
