@@ -10,4 +10,5 @@ mod analyze;
 mod cli;
 mod kill;
 mod robust;
+mod senses;
 mod support;
