@@ -72,7 +72,7 @@ def search(image):
     w, h = image.size
     views = [((w - max(w, h)) // 2, (h - max(w, h)) // 2, max(w, h))]
     if min(w, h) >= 480 and max(w, h) / min(w, h) > 1.2:
-        side, count = min(w, h), max(2, int(np.ceil((max(w, h) / min(w, h) - 1) / 0.67)) + 1)
+        side, count = min(w, h), max(2, int(np.ceil((max(w, h) / min(w, h) - 1) / 0.8)) + 1)
         steps = [round((max(w, h) - side) * i / (count - 1)) for i in range(count)]
         views += [((s, 0, side) if w >= h else (0, s, side)) for s in steps]
     found = []

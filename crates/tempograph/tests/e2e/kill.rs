@@ -18,7 +18,11 @@ fn killed_runs_end_with_the_same_analysis() {
     if !clip(&place.path("a.mp4"), 45) {
         return;
     }
-    let stages = if models().is_some() { "scenes,thumbnails,detect,faces,sounds,vad,speech" } else { "scenes,thumbnails,detect" };
+    let stages = if models().is_some() {
+        "scenes,thumbnails,detect,faces,sounds,vad,speech"
+    } else {
+        "scenes,thumbnails,detect"
+    };
     let args = |data: &'static str, out: &'static str| {
         ["--data", data, "analyze", "a.mp4", "--only", stages, "--out", out, "--explain"].map(str::to_owned)
     };

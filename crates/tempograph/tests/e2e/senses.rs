@@ -31,7 +31,11 @@ fn number(v: &Value) -> f64 {
 /// A sound's three likeliest names.
 fn names(event: &Value) -> Vec<&str> {
     let others = event["alternatives"].as_array().map(Vec::as_slice).unwrap_or_default();
-    std::iter::once(&event["label"]).chain(others.iter().map(|o| &o["label"])).take(3).filter_map(Value::as_str).collect()
+    std::iter::once(&event["label"])
+        .chain(others.iter().map(|o| &o["label"]))
+        .take(3)
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 #[test]
@@ -63,7 +67,8 @@ fn the_sounds_of_the_city_mix_are_named_and_timed_and_speech_is_not_told_twice()
     assert!(silences.iter().any(|s| s["label"] == "silence" && number(&s["confidence"]) > 0.9), "{silences:#?}");
     for silence in &silences {
         let apart = |s: &&Value| {
-            number(&s["end_s"]) <= number(&silence["start_s"]) + 1e-6 || number(&silence["end_s"]) <= number(&s["start_s"]) + 1e-6
+            number(&s["end_s"]) <= number(&silence["start_s"]) + 1e-6
+                || number(&silence["end_s"]) <= number(&s["start_s"]) + 1e-6
         };
         assert!(sounds.iter().all(apart), "{silence}");
     }

@@ -84,6 +84,16 @@ fn a_chance_likeness_is_no_face_and_a_still_picture_has_one_look() {
 }
 
 #[test]
+fn one_look_is_enough_on_a_person_and_a_persons_face_is_one() {
+    let mut looks: Vec<_> = (0..12).map(|i| look(i, Vec::new())).collect();
+    looks[2] = look(2, vec![face(100.0, "happy")]);
+    looks[9] = look(9, vec![face(300.0, "sad")]);
+    let (found, emotions) = decided(&looks, &[person(1, 0, 80.0, 0.0, 300.0, 300.0)]);
+    assert_eq!(found.iter().map(|f| (f.track, f.frames)).collect::<Vec<_>>(), [(Some(1), 2)]);
+    assert!(emotions.iter().all(|e| e.span.duration() <= ms(250)), "{emotions:#?}");
+}
+
+#[test]
 fn no_face_crosses_a_cut() {
     let looks: Vec<_> = (0..12).map(|i| look(i, vec![face(100.0, "happy")])).collect();
     let scenes = [Span::new(ms(0), ms(1450)), Span::new(ms(1450), ms(10_000))];

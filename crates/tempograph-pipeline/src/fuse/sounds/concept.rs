@@ -101,7 +101,7 @@ pub(super) fn settle(candidates: Vec<Candidate>, windows: &[Window], options: &S
             kept.push(container);
         }
     }
-    kept.sort_by(|a, b| (a.first, a.last, a.class).cmp(&(b.first, b.last, b.class)));
+    kept.sort_by_key(|c| (c.first, c.last, c.class));
     kept
 }
 
