@@ -101,10 +101,12 @@ for name in ("image/astronaut.png", "image/chelsea.png", "image/coffee.png", "im
     image = Image.open(media / name).convert("RGB")
     faces = []
     for score, row in search(image):
-        scores = express(image, row)
-        best = int(np.argmax(scores))
-        faces.append({"box": [round(float(v), 1) for v in row[:4]], "score": round(float(score), 3),
-                      "emotion": LABELS[best], "emotion_score": round(float(scores[best]), 3)})
+        face = {"box": [round(float(v), 1) for v in row[:4]], "score": round(float(score), 3)}
+        if row[2] - row[0] >= 48:
+            scores = express(image, row)
+            best = int(np.argmax(scores))
+            face |= {"emotion": LABELS[best], "emotion_score": round(float(scores[best]), 3)}
+        faces.append(face)
     result[name] = faces
     print(name, faces)
 json.dump(result, open(out, "w"), indent=1)

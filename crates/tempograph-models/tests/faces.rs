@@ -51,12 +51,16 @@ fn faces_and_their_expressions_are_those_of_the_reference() {
             let (same, scores) =
                 found.iter().find(|(f, _)| f.bbox.iou(there) > 0.85).unwrap_or_else(|| panic!("{name}: {face}"));
             assert!((same.score - number(&face["score"])).abs() < 0.06, "{name}: {} for {face}", same.score);
+            let Some(emotion) = face["emotion"].as_str() else {
+                assert!(scores.is_empty(), "{name}: too small to be judged");
+                continue;
+            };
             assert!((scores.iter().sum::<f32>() - 1.0).abs() < 0.01);
             let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
             println!("{name}: {} {:.2}, the reference {face}", FACE_EMOTIONS[best], scores[best]);
             // Where the network is not sure, the way a picture is brought to size decides.
             if number(&face["emotion_score"]) > 0.6 {
-                assert_eq!(FACE_EMOTIONS[best], face["emotion"].as_str().unwrap(), "{name}: {scores:?}");
+                assert_eq!(FACE_EMOTIONS[best], emotion, "{name}: {scores:?}");
             }
         }
     }

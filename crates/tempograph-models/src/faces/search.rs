@@ -33,6 +33,9 @@ impl Default for FaceOptions {
 
 /// A picture's longer side is brought down to this for the second look and for expressions, which need no more.
 const LONGEST: u32 = 1280;
+/// Width of a face in displayed pixels from which its expression is judged: FER2013's pictures, which the network learned
+/// from, have 48, and what has fewer shows less than any of them.
+const LEGIBLE: f32 = 48.0;
 /// A picture whose shorter side has at least this many pixels is also looked at in square tiles: below, a face that only
 /// a tile shows has too few pixels to be told from chance.
 const TILED_FROM: u32 = 480;
@@ -56,7 +59,7 @@ impl FaceSearch {
     }
 
     /// The faces of `picture` in displayed pixels, best first, each with the scores of
-    /// [`tempograph_core::FACE_EMOTIONS`] (none without an emotion network). Small faces are found only in `tiles`, which
+    /// [`tempograph_core::FACE_EMOTIONS`] (none without an emotion network, and none for a face of less than 48 pixels). Small faces are found only in `tiles`, which
     /// cost as much again as the whole picture, each.
     ///
     /// # Errors
@@ -77,10 +80,14 @@ impl FaceSearch {
         let rgb = picture.rgb(RgbRequest { size: small, filter: ScaleFilter::Area })?;
         let inside = proposals.into_iter().map(|f| f.placed(shrink, (0.0, 0.0))).collect::<Vec<_>>();
         let faces = self.decide(&rgb, &inside)?;
-        let emotions = match &mut self.emotions {
-            Some(network) => network.judge(&rgb, &faces)?,
-            None => vec![Vec::new(); faces.len()],
-        };
+        let mut emotions = vec![Vec::new(); faces.len()];
+        if let Some(network) = &mut self.emotions {
+            let legible: Vec<usize> = (0..faces.len()).filter(|&i| faces[i].bbox.width() >= LEGIBLE * shrink).collect();
+            let chosen: Vec<Face> = legible.iter().map(|&i| faces[i]).collect();
+            for (i, scores) in legible.into_iter().zip(network.judge(&rgb, &chosen)?) {
+                emotions[i] = scores;
+            }
+        }
         let back = faces.into_iter().map(|mut f| {
             f = f.placed(shrink.recip(), (0.0, 0.0));
             f.bbox = f.bbox.clip(size);
