@@ -7,6 +7,7 @@
 
 use std::{
     ffi::{CStr, CString},
+    io::Read as _,
     path::Path,
     ptr,
     sync::Once,
@@ -23,6 +24,20 @@ const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpe
 rf64,mp3,aac,flac,aiff,caf,h264,hevc,m4v,ivf,obu,av1,gif,apng,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,mxf,gxf,\
 nut,rm,dv,wtv,ac3,eac3,dts,dtshd,amr,amrnb,amrwb,au,tta,wv,ape,mpc,mpc8,yuv4mpegpipe,mjpeg,mjpeg_2000,mpjpeg,vc1,cavsvideo,\
 nsv,smk,bink,swf,roq,r3d,mlv,ffm,voc,truehd,mlp,loas,latm,oma,tak,xwma,evc,h261,h263,dirac,dnxhd,hcom,ircam,sox,nistsphere";
+
+/// The format of a single picture by its first bytes. By its name libav would take some for one of numbered pictures,
+/// which are not read.
+fn still_format(path: &Path) -> Option<&'static CStr> {
+    let mut head = [0u8; 12];
+    std::fs::File::open(path).ok()?.read_exact(&mut head).ok()?;
+    match &head {
+        [0xFF, 0xD8, 0xFF, ..] => Some(c"jpeg_pipe"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => Some(c"webp_pipe"),
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some(c"bmp_pipe"),
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some(c"tiff_pipe"),
+        _ => None,
+    }
+}
 
 /// Longest wait for one packet.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -125,7 +140,8 @@ impl Container {
             let mut options = ptr::null_mut();
             ffi::av_dict_set(&mut options, c"protocol_whitelist".as_ptr(), c"file".as_ptr(), 0);
             ffi::av_dict_set(&mut options, c"format_whitelist".as_ptr(), formats.as_ptr(), 0);
-            let code = ffi::avformat_open_input(&mut ctx, url.as_ptr(), ptr::null(), &mut options);
+            let format = still_format(path).map_or(ptr::null(), |name| ffi::av_find_input_format(name.as_ptr()));
+            let code = ffi::avformat_open_input(&mut ctx, url.as_ptr(), format, &mut options);
             ffi::av_dict_free(&mut options);
             AvError::check(code)?;
             let container = Self { ptr: ctx, interrupt };

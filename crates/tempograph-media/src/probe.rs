@@ -209,8 +209,14 @@ fn describe(container: &Container, size_bytes: u64) -> MediaInfo {
         }
         t => micros(t),
     };
-    let duration = micros(raw.duration.max(0));
-    MediaInfo { format: container.format_name(), duration, start, size_bytes, video, audio, default_audio }
+    let format = container.format_name();
+    let still = format.ends_with("_pipe");
+    let duration = match (raw.duration, &video) {
+        // A single picture is shown for one frame.
+        (..=0, Some(video)) if still && video.fps > 0.0 => MediaTime::from_secs_f64(1.0 / video.fps),
+        (duration, _) => micros(duration.max(0)),
+    };
+    MediaInfo { format, duration, start, size_bytes, video, audio, default_audio }
 }
 
 fn streams_of(container: &Container, kind: ffi::AVMediaType) -> impl Iterator<Item = usize> + '_ {

@@ -430,7 +430,7 @@ impl Registry {
             sampling: Sampling::Rate { fps: faces::RATE_FPS },
             stage: Stage {
                 name: "faces",
-                version: 1,
+                version: 2,
                 params: json!({"fps": faces::RATE_FPS, "gate": gated, "propose": options.propose, "decide": options.decide}),
                 models: vec![used(&model), used(&emotion)],
                 make: Box::new(move || {

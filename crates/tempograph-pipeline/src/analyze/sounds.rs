@@ -209,3 +209,143 @@ impl AudioAnalyzer for Sounds {
 
 /// First byte of a snapshot.
 const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tempograph_core::{Session, Tensor, TensorInfo};
+
+    use super::*;
+
+    /// Stands for the network: a window sounds like its first class by the mean of its picture, and like its second by
+    /// the first frame alone.
+    struct Mean(Vec<TensorInfo>);
+
+    impl Session for Mean {
+        fn inputs(&self) -> &[TensorInfo] {
+            &self.0
+        }
+        fn outputs(&self) -> &[TensorInfo] {
+            &[]
+        }
+        fn metadata(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+            let pictures = inputs[0].as_f32()?.chunks_exact(96 * 64);
+            let n = pictures.len();
+            let mut logits = vec![-20f32; n * 521];
+            for (row, picture) in logits.chunks_exact_mut(521).zip(pictures) {
+                row[0] = picture.iter().sum::<f32>() / picture.len() as f32 / 4.0;
+                row[69] = picture[..64].iter().sum::<f32>() / 64.0;
+            }
+            Ok(vec![Tensor::new([n, 521], logits)?])
+        }
+    }
+
+    fn stage() -> Sounds {
+        let shape = vec![None, Some(1), Some(96), Some(64)];
+        let session = Mean(vec![TensorInfo { name: "patches".to_owned(), shape }]);
+        Sounds::new(Yamnet::new(Box::new(session)).unwrap())
+    }
+
+    /// A hum that swells and ebbs, silent in every fifth second.
+    fn block(start_ms: i64, len_ms: usize) -> AudioBlock {
+        let level = |i: usize| {
+            let t = i as f32 / 16_000.0;
+            if i / 16_000 % 5 == 4 { 0.0 } else { (t * 2.0).sin() * (t * 900.0 * std::f32::consts::TAU).sin() * 0.5 }
+        };
+        let first = start_ms as usize * 16;
+        AudioBlock {
+            start: MediaTime::from_millis(start_ms),
+            samples: (first..first + len_ms * 16).map(level).collect(),
+        }
+    }
+
+    /// Windows with their starts, and levels, however they were divided into claims.
+    fn gathered(claims: &[Observation]) -> (Vec<(MediaTime, Vec<(String, f32)>)>, Vec<f32>) {
+        let (mut windows, mut loudness) = (Vec::new(), Vec::new());
+        for claim in claims {
+            match &claim.claim {
+                Claim::Sounds(s) => {
+                    let count = s.windows.len() as i64;
+                    for (i, window) in s.windows.iter().enumerate() {
+                        let at = claim.span.start.nanos() + claim.span.duration().nanos() * i as i64 / count;
+                        let named = window.iter().map(|&(c, p)| (s.classes[usize::from(c)].clone(), p)).collect();
+                        windows.push((MediaTime::from_nanos(at), named));
+                    }
+                }
+                Claim::AudioLevels { levels } => loudness.extend_from_slice(levels),
+                other => panic!("{other:?}"),
+            }
+        }
+        (windows, loudness)
+    }
+
+    fn run(blocks: &[AudioBlock]) -> Vec<Observation> {
+        let (mut stage, mut out) = (stage(), Vec::new());
+        for block in blocks {
+            stage.push(block, &mut out).unwrap();
+        }
+        stage.finish(&mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn every_moment_lies_in_two_windows_and_silence_costs_nothing() {
+        let (windows, levels) = gathered(&run(&[block(0, 10_000)]));
+        let starts: Vec<i64> = windows.iter().map(|w| w.0.nanos() / 1_000_000).collect();
+        assert_eq!(starts[..3], [-480, 0, 480]);
+        assert!((9040..=9760).contains(starts.last().unwrap()), "{starts:?}");
+        assert_eq!(levels.len(), 250);
+        assert!(levels[110] == FLOOR_DB && levels[20] > -20.0, "{} {}", levels[110], levels[20]);
+        // A window wholly within the silent second has no scores: the network was not asked.
+        let silent = windows.iter().find(|w| w.0.nanos() > 4_000_000_000 && w.0.nanos() < 4_020_000_000);
+        assert!(silent.is_none_or(|w| w.1.is_empty()));
+        assert_eq!(gathered(&run(&[block(4100, 800)])).0.iter().filter(|w| !w.1.is_empty()).count(), 0);
+    }
+
+    #[test]
+    fn a_clip_shorter_than_a_window_is_heard() {
+        let (windows, levels) = gathered(&run(&[block(0, 140)]));
+        assert_eq!((windows.len(), levels.len()), (1, 3));
+        assert!(run(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_long_gap_starts_again_and_a_short_one_is_silence() {
+        let (windows, _) = gathered(&run(&[block(0, 2000), block(2500, 1500), block(60_000, 1500)]));
+        let starts: Vec<i64> = windows.iter().map(|w| w.0.nanos() / 1_000_000).collect();
+        assert!(starts.contains(&59_520) && starts.contains(&60_000), "{starts:?}");
+        let before = starts.iter().filter(|&&s| s < 4000).count();
+        assert_eq!(before, (4000 - 240) / 480 + 2, "{starts:?}");
+    }
+
+    #[test]
+    fn what_was_kept_by_another_version_is_refused() {
+        assert_eq!(stage().restore(&[9, 9]).unwrap_err().kind(), ErrorKind::InvalidData);
+        assert_eq!(stage().restore(&[VERSION; 100_000]).unwrap_err().kind(), ErrorKind::InvalidData);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn a_resumed_run_measures_the_same(lengths in prop::collection::vec(1usize..900, 4..20), cut in 0usize..20) {
+            let mut at = 0;
+            let blocks: Vec<AudioBlock> = lengths.iter().map(|&len| { at += len as i64; block(at - len as i64, len) }).collect();
+            let cut = cut.min(blocks.len());
+            let (mut first, mut out) = (stage(), Vec::new());
+            for block in &blocks[..cut] {
+                first.push(block, &mut out).unwrap();
+            }
+            first.checkpoint(&mut out).unwrap();
+            let mut second = stage();
+            second.restore(&first.snapshot()).unwrap();
+            for block in &blocks[cut..] {
+                second.push(block, &mut out).unwrap();
+            }
+            second.finish(&mut out).unwrap();
+            prop_assert_eq!(gathered(&out), gathered(&run(&blocks)));
+        }
+    }
+}

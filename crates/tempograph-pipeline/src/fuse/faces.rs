@@ -23,7 +23,7 @@ pub struct FaceOptions {
     pub max_move: f32,
     /// Largest ratio of the sizes of a face in two frames.
     pub max_ratio: f32,
-    /// Frames a face has to be seen in, where its scene has as many: a chance likeness lasts one.
+    /// Frames a face has to be seen in, where its scene has as many and it lies on no person: a chance likeness lasts one.
     pub min_frames: usize,
     /// Height of a person's box, from the top, in which the middle of its face lies.
     pub upper: f32,
@@ -54,7 +54,7 @@ impl Default for FaceOptions {
             close_up: 0.25,
             tie_share: 0.5,
             smooth: MediaTime::from_millis(750),
-            emotion_on: 0.5,
+            emotion_on: 0.45,
             emotion_off: 0.35,
             margin: 0.1,
             min_emotion: MediaTime::from_millis(500),
@@ -93,7 +93,8 @@ pub(super) fn faces(
     let linked = link::link(&looks, options);
     let owners = tie::owners(&linked, &looks, paths, options);
     let (mut faces, mut emotions) = (Vec::new(), Vec::new());
-    for (n, (sights, owner)) in linked.iter().zip(owners).enumerate() {
+    for (n, (sights, owner)) in link::settle(linked, owners, &looks, options).iter().enumerate() {
+        let owner = *owner;
         let (Some(first), Some(last)) = (sights.first(), sights.last()) else { continue };
         let Some(largest) =
             sights.iter().max_by(|a, b| a.bbox.area().total_cmp(&b.bbox.area()).then(b.time.cmp(&a.time)))

@@ -36,6 +36,10 @@ pub struct SoundOptions {
     pub covered: f64,
     /// Share of the weaker of two rivals that the stronger has to cover to outdo it.
     pub rival: f64,
+    /// Support of the stronger of two rivals, as a share of the weaker's where both are heard, from which it outdoes it.
+    pub rival_share: f32,
+    /// Windows on either side that a source takes over from its container.
+    pub grow: usize,
     /// Support that says how it sounds yields to a source with this share of it.
     pub manner: f32,
     /// Alternatives listed at most.
@@ -57,6 +61,8 @@ impl Default for SoundOptions {
             specific: 0.8,
             covered: 0.5,
             rival: 0.5,
+            rival_share: 0.6,
+            grow: 2,
             manner: 0.5,
             alternatives: 4,
             least_alternative: 0.05,
@@ -191,8 +197,8 @@ fn alternatives(label: Class, windows: &[Window], options: &SoundOptions) -> Vec
     rated.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
     let mut listed: Vec<(Class, f32)> = Vec::new();
     for (class, support) in rated {
-        let related = |l: &(Class, f32)| class.contains(l.0) || l.0.contains(class);
-        if listed.len() < options.alternatives && !listed.iter().any(related) {
+        let said = |l: &(Class, f32)| class.contains(l.0);
+        if listed.len() < options.alternatives && !listed.iter().any(said) {
             listed.push((class, support));
         }
     }

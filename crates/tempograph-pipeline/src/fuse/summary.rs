@@ -85,6 +85,28 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
         let _infallible = write!(text, " Read: “{}”.", shorten(&read.join(" · ")));
     }
 
+    let mut sounds: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in fused.audio_events.iter().filter(|e| e.kind == AudioEventKind::Sound && touches(e.span)) {
+        *sounds.entry(event.label.as_deref().unwrap_or("sound")).or_default() += 1;
+    }
+    if !sounds.is_empty() {
+        let more = sounds.len().saturating_sub(KINDS);
+        let mut list: Vec<_> = sounds.into_iter().take(KINDS).map(|(label, n)| format!("{label} {n}×")).collect();
+        if more > 0 {
+            list.push(count(more, "other kind"));
+        }
+        let _infallible = write!(text, " Sounds: {}.", list.join(", "));
+    }
+
+    let mut felt: BTreeMap<&str, usize> = BTreeMap::new();
+    for emotion in fused.emotions.iter().filter(|e| touches(e.span)) {
+        *felt.entry(&emotion.label).or_default() += 1;
+    }
+    if !felt.is_empty() {
+        let list: Vec<_> = felt.into_iter().map(|(label, n)| format!("{label} {n}×")).collect();
+        let _infallible = write!(text, " Faces: {}.", list.join(", "));
+    }
+
     let spoken: Vec<&AudioEvent> =
         fused.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech && touches(e.span)).collect();
     if !spoken.is_empty() {

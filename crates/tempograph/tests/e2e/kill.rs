@@ -19,7 +19,7 @@ fn killed_runs_end_with_the_same_analysis() {
         return;
     }
     let stages = if models().is_some() {
-        "scenes,thumbnails,detect,vad,speech,speakers,prosody"
+        "scenes,thumbnails,detect,faces,vad,speech,speakers,prosody,sounds"
     } else {
         "scenes,thumbnails,detect"
     };

@@ -12,5 +12,6 @@ mod kill;
 mod picture;
 mod robust;
 mod search;
+mod senses;
 mod support;
 mod voices;

@@ -26,7 +26,7 @@ function laneList() {
   add('tracks', 'Tracks', loose.map((t) => ({ x: t, hue: trackHue(t.id), label: words(t.label) + ' ' + t.id, tip: () => details(capital(words(t.label)) + ', track ' + t.id, t, line('frames', t.frames), confidence(t.score)) })));
   add('visual', 'Seen', T.visual_events.map((v) => ({ x: v, id: v.id, label: capital(words(v.type)), tip: () => details(capital(words(v.type)) + ' ' + v.id, v, quote(v.description), line('who', v.entities.map(entityName).join(', ')), line('says', v.origin), confidence(v.confidence)) })));
   add('speech', 'Speech', speech.map((s) => ({ x: s, id: s.id, label: s.text, hue: s.speaker && speakers.length > 1 ? speakerHue(s.speaker) : null, tip: () => details(s.speaker || 'Speech', s, quote(s.text), line('language', s.language), line('sounds', s.emotion), confidence(s.confidence)) })));
-  add('sounds', 'Sounds', T.audio_events.filter((a) => a.type === 'sound').map((a) => ({ x: a, id: a.id, label: words(a.label || 'sound'), tip: () => details(capital(words(a.label || 'sound')), a, confidence(a.confidence)) })));
+  add('sounds', 'Sounds', T.audio_events.filter((a) => a.type === 'sound').map((a) => ({ x: a, id: a.id, label: words(a.label || 'sound'), tip: () => details(capital(words(a.label || 'sound')), a, line('or', (a.alternatives || []).map((o) => words(o.label)).join(', ')), confidence(a.confidence)) })));
   add('silence', 'Silence', T.audio_events.filter((a) => a.type === 'silence').map((a) => ({ x: a, id: a.id, label: '', tip: () => details('Silence', a) })), { thin: true });
   const event = new Map([...T.visual_events, ...T.audio_events].map((e) => [e.id, e]));
   const name = (e) => capital(words(e.label || (e.text ? '“' + (e.text.length > 60 ? e.text.slice(0, 57) + '…' : e.text) + '”' : e.type)));
@@ -35,7 +35,7 @@ function laneList() {
     if (x.end_s < x.start_s) [x.start_s, x.end_s] = [x.end_s, x.start_s];
     return { x, links: [c.visual, c.audio], label: c.visual + ' ↔ ' + c.audio, tip: () => [el('strong', null, words(capital(c.relation))), line('seen', name(v)), line('heard', name(a)), line('gap', c.gap_s ? length(c.gap_s) : ''), confidence(c.confidence)].filter(Boolean) };
   }));
-  add('emotions', 'Emotions', T.emotions.map((m) => ({ x: m, label: words(m.label), tip: () => details(capital(words(m.label)), m, line('whose', m.entity ? entityName(m.entity) : m.track ? 'track ' + m.track : ''), confidence(m.confidence)) })));
+  add('emotions', 'Emotions', T.emotions.map((m) => ({ x: m, label: words(m.label), tip: () => details(capital(words(m.label)), m, line('whose', m.entity ? entityName(m.entity) : m.track ? 'track ' + m.track : m.face ? 'face ' + m.face : ''), confidence(m.confidence)) })));
   add('texts', 'Text', T.texts.map((m) => ({ x: m, label: m.text, tip: () => details('Text in the picture', m, quote(m.text), confidence(m.confidence)) })));
   return list;
 }

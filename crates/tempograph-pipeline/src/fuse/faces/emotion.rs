@@ -29,6 +29,8 @@ pub(super) fn intervals(sights: &[Sight<'_>], spans: &[Span], options: &FaceOpti
             std::array::from_fn(|e| near.iter().map(|scores| scores[e]).sum::<f32>() / near.len() as f32)
         })
         .collect();
+    // A face out of sight for longer may have felt anything meanwhile.
+    let near = |i: usize| judged[i].1.time - judged[i - 1].1.time <= options.max_gap;
     let mut found: Vec<(usize, usize, usize)> = Vec::new();
     let mut current: Option<usize> = None;
     for (i, scores) in smooth.iter().enumerate() {
@@ -37,7 +39,7 @@ pub(super) fn intervals(sights: &[Sight<'_>], spans: &[Span], options: &FaceOpti
         let stays = current.filter(|&c| scores[c] >= options.emotion_off && scores[best] < scores[c] + options.margin);
         current = stays.or((scores[best] >= options.emotion_on).then_some(best));
         match (current, found.last_mut()) {
-            (Some(c), Some((label, _, last))) if *label == c && *last + 1 == i => *last = i,
+            (Some(c), Some((label, _, last))) if *label == c && *last + 1 == i && near(i) => *last = i,
             (Some(c), _) => found.push((c, i, i)),
             (None, _) => {}
         }

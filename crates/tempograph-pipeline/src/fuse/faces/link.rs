@@ -34,16 +34,40 @@ pub(super) fn link<'a>(looks: &[Look<'a>], options: &FaceOptions) -> Vec<Vec<Sig
         open.extend(look.faces.iter().zip(taken).filter(|(_, taken)| !taken).map(|(face, _)| vec![face.clone()]));
     }
     done.append(&mut open);
-    let frames_of = |scene: usize| looks.iter().filter(|l| l.scene == scene).count();
-    done.retain(|track| {
-        let enough = |first: &Sight<'_>| track.len() >= options.min_frames.min(frames_of(looks[first.frame].scene));
-        track.len() >= options.min_frames || track.first().is_some_and(enough)
-    });
     done.sort_by(|a, b| {
         let key = |t: &[Sight<'_>]| t.first().map(|s| (s.time, s.bbox.x1, s.bbox.y1));
         key(a).partial_cmp(&key(b)).unwrap_or(std::cmp::Ordering::Equal)
     });
     done
+}
+
+/// Brings the parts of one person's face together and drops what was seen too briefly to be anybody's: `owners` names the
+/// person's track of each face, of which nobody has two at a time.
+pub(super) fn settle<'a>(
+    faces: Vec<Vec<Sight<'a>>>,
+    owners: Vec<Option<u32>>,
+    looks: &[Look<'a>],
+    options: &FaceOptions,
+) -> Vec<(Vec<Sight<'a>>, Option<u32>)> {
+    let scene_of = |face: &[Sight<'_>]| face.first().map(|s| looks[s.frame].scene);
+    let mut settled: Vec<(Vec<Sight<'a>>, Option<u32>)> = Vec::new();
+    for (face, owner) in faces.into_iter().zip(owners) {
+        let same = |(other, of): &&mut (Vec<Sight<'a>>, Option<u32>)| {
+            owner.is_some() && *of == owner && scene_of(other) == scene_of(&face)
+        };
+        match settled.iter_mut().find(same) {
+            Some((earlier, _)) => {
+                earlier.extend(face);
+                earlier.sort_by_key(|s| s.time);
+            }
+            None => settled.push((face, owner)),
+        }
+    }
+    let frames_of = |scene| looks.iter().filter(|l| Some(l.scene) == scene).count();
+    settled.retain(|(face, owner)| {
+        owner.is_some() || face.len() >= options.min_frames || face.len() >= frames_of(scene_of(face))
+    });
+    settled
 }
 
 /// How little two faces look like one, 0 to 1; infinite when they cannot be.

@@ -19,6 +19,11 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// Sum of its scores: how much it is heard on the whole.
+    fn mass(&self) -> f32 {
+        self.support * self.windows() as f32
+    }
+
     fn windows(&self) -> usize {
         self.last + 1 - self.first
     }
@@ -69,13 +74,13 @@ fn runs(class: Class, windows: &[Window], options: &SoundOptions) -> Vec<Candida
 
 /// The candidates that no other outdoes.
 pub(super) fn settle(candidates: Vec<Candidate>, windows: &[Window], options: &SoundOptions) -> Vec<Candidate> {
-    let (containers, mut sources): (Vec<_>, Vec<_>) =
+    let (mut containers, mut sources): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|c| c.class.kind() == Kind::Container);
-    // The surest first, so that what is outdone cannot itself outdo; ties by class and time for a fixed order.
+    // The most heard first, so that what is outdone cannot itself outdo; ties by class and time for a fixed order.
     sources.sort_by(|a, b| {
         let manner = |c: &Candidate| c.class.kind() == Kind::Manner;
         let ties = || (a.class, a.first).cmp(&(b.class, b.first));
-        manner(a).cmp(&manner(b)).then(b.support.total_cmp(&a.support)).then_with(ties)
+        manner(a).cmp(&manner(b)).then(b.mass().total_cmp(&a.mass())).then_with(ties)
     });
     let mut kept: Vec<Candidate> = Vec::new();
     for candidate in sources {
@@ -83,22 +88,39 @@ pub(super) fn settle(candidates: Vec<Candidate>, windows: &[Window], options: &S
             kept.push(candidate);
         }
     }
-    let covered = |c: &Candidate| {
-        let inside = |i: usize| kept.iter().any(|k| c.class.contains(k.class) && k.first <= i && i <= k.last);
-        (c.first..=c.last).filter(|&i| inside(i)).count() as f64 >= options.covered * c.windows() as f64
-    };
-    let mut lone: Vec<Candidate> = containers.iter().filter(|c| !covered(c)).cloned().collect();
-    // Of containers within each other the innermost says most.
-    let inner = |c: &Candidate| {
-        containers.iter().any(|o| {
-            let both = o.common(c).map_or(0, |(first, last)| last + 1 - first);
-            c.class.contains(o.class) && both as f64 >= options.covered * c.windows() as f64
-        })
-    };
-    lone.retain(|c| !inner(c));
-    kept.append(&mut lone);
-    kept.sort_by(|a, b| (a.first, a.last, a.class).cmp(&(b.first, b.last, b.class)));
+    grow(&mut kept, &containers, windows, options);
+    // A container says nothing beside a source that may be what it holds; of two within each other the inner says most.
+    containers.sort_by_key(|c| std::cmp::Reverse(c.class));
+    for container in containers {
+        let said = |i: usize| {
+            let says = |k: &Candidate| k.class.rivals(container.class) || container.class.contains(k.class);
+            kept.iter().any(|k| k.first <= i && i <= k.last && says(k))
+        };
+        let covered = (container.first..=container.last).filter(|&i| said(i)).count();
+        if (covered as f64) < options.covered * container.windows() as f64 {
+            kept.push(container);
+        }
+    }
+    kept.sort_by_key(|c| (c.first, c.last, c.class));
     kept
+}
+
+/// Lets each source take the windows beside it in which its container is plain and no other source is: the network is
+/// often sure of the animal before it is sure which.
+fn grow(kept: &mut [Candidate], containers: &[Candidate], windows: &[Window], options: &SoundOptions) {
+    for at in 0..kept.len() {
+        let held = |i: usize| {
+            let class = kept[at].class;
+            let plain = |c: &&Candidate| c.class.contains(class) && c.first <= i && i <= c.last;
+            let free =
+                !kept.iter().enumerate().any(|(n, k)| n != at && k.first <= i && i <= k.last && k.class.rivals(class));
+            free && containers.iter().filter(plain).any(|c| windows[i].score(c.class) >= options.on)
+        };
+        let (first, last) = (kept[at].first, kept[at].last);
+        let earlier = (1..=options.grow).take_while(|n| first.checked_sub(*n).is_some_and(held)).count();
+        let later = (1..=options.grow).take_while(|n| last + n < windows.len() && held(last + n)).count();
+        (kept[at].first, kept[at].last) = (first - earlier, last + later);
+    }
 }
 
 /// Whether `strong` says better what `weak` says.
@@ -112,13 +134,9 @@ fn outdoes(strong: &Candidate, weak: &Candidate, windows: &[Window], options: &S
     match weak.class.kind() {
         Kind::Manner if strong.class.kind() != Kind::Manner => ours >= options.manner * theirs,
         Kind::Manner => ours.total_cmp(&theirs) != Ordering::Less,
-        _ => rivals(strong.class, weak.class) && ours > theirs,
+        // What is heard less on the whole has to be much plainer where it is heard.
+        _ => strong.class.rivals(weak.class) && ours >= options.rival_share * theirs,
     }
-}
-
-/// Whether one sound may be taken for either: both lie in one container.
-fn rivals(a: Class, b: Class) -> bool {
-    a.ancestors().any(|container| container.contains(b))
 }
 
 /// The most specific class within `class` that is nearly as well supported, and its support.

@@ -4,8 +4,11 @@ use tempograph_core::{Claim, MediaTime, Observation, Span};
 
 /// Loudness that says nothing: outside of what was heard, or somebody's voice.
 const QUIET_DB: f32 = -120.0;
-/// A sound's edge lies at most this far below its loudest moment, dB: what is weaker is reverberation or noise.
-const DEPTH_DB: f32 = 30.0;
+/// A sound's edge lies at most this far below its loudest moment, dB, and at most this share of the way down to the quiet
+/// around it: what is weaker is reverberation or noise.
+const ACT: (f32, f32) = (30.0, 0.5);
+/// As [`ACT`], for what goes on: music that swells is music before.
+const SUSTAINED: (f32, f32) = (50.0, 0.8);
 /// Loudest and quietest have to lie this far apart for an edge to show, dB.
 const CONTRAST_DB: f32 = 10.0;
 /// Time beside a sound that the quiet around it is looked for in.
@@ -70,7 +73,8 @@ impl Levels {
         if peak - floor < CONTRAST_DB {
             return vec![inset(coarse, heard_from, heard_to)];
         }
-        let edge = peak - DEPTH_DB.min((peak - floor) / 2.0);
+        let (depth, share) = if sustained { SUSTAINED } else { ACT };
+        let edge = peak - depth.min((peak - floor) * share);
         let mut found: Vec<Span> = Vec::new();
         for &(span, ..) in inside.iter().filter(|p| !p.2 && p.1 >= edge) {
             match found.last_mut() {
@@ -86,7 +90,7 @@ impl Levels {
 /// `coarse` less what its outer windows reach beyond the sound, within what was heard.
 fn inset(coarse: Span, from: MediaTime, to: MediaTime) -> Span {
     // At an end of the recording the sound may well go on to it.
-    let start = if coarse.start < from { from } else { coarse.start + INSET };
-    let end = if coarse.end > to { to } else { coarse.end - INSET };
+    let start = if coarse.start <= from { from } else { coarse.start + INSET };
+    let end = if coarse.end >= to { to } else { coarse.end - INSET };
     if start < end { Span::new(start, end) } else { Span::new(from, to) }
 }
