@@ -36,6 +36,8 @@ need 'Python 3 with pip, which fetches weights' 'python3 python3-pip' python3 -m
 need 'CA certificates' ca-certificates certificates
 if [ "$for_what" = test ]; then
     need 'the ffmpeg command, which makes test clips' ffmpeg ffmpeg -version
+    need 'Python environments, which hold the readers that exports are compared with' python3-venv \
+        python3 -c 'import venv, ensurepip'
     need 'git, which knows the files the tidy test reads' git git --version
 fi
 

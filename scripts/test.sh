@@ -19,6 +19,19 @@ library=$(find "$models/onnxruntime" -name '*onnxruntime*' -type f | head -n 1)
 ln -sfn "$library" target/onnxruntime/libonnxruntime.so
 export TEMPOGRAPH_TEST_MODELS=$models
 
+# Reference readers of the exports, kept from run to run. Where they cannot be had, their test says that it was skipped.
+readers=${XDG_CACHE_HOME:-$HOME/.cache}/tempograph-ci/readers
+if ! cmp -s scripts/exports.requirements.txt "$readers/requirements.txt"; then
+    rm -rf "$readers"
+    if python3 -m venv "$readers" && "$readers/bin/pip" install --quiet --retries 1 -r scripts/exports.requirements.txt; then
+        cp scripts/exports.requirements.txt "$readers/"requirements.txt
+    else
+        rm -rf "$readers"
+        echo 'note: the reference readers of the exports cannot be installed; their test is skipped' >&2
+    fi
+fi
+export TEMPOGRAPH_TEST_READERS=$readers/bin/python
+
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --release --locked --workspace "$@"
 else

@@ -34,6 +34,8 @@ pub(crate) struct Edit {
     /// Where it is.
     pub(crate) address: String,
     pub(crate) rate: Rate,
+    /// Whether there is a picture; else the clips are of sound alone.
+    pub(crate) has_picture: bool,
     /// All frames.
     pub(crate) frames: i64,
     /// The whole video as scenes; as one clip where there are none.
@@ -52,6 +54,7 @@ impl Edit {
             name: file_name(&video.uri),
             address: export.media.map_or_else(|| one_line(&video.uri), str::to_owned),
             rate,
+            has_picture: video.width > 0,
             frames: rate.frame_at(video.duration_s).max(1),
             scenes: Vec::new(),
             highlights: Vec::new(),

@@ -44,8 +44,15 @@ fn list<'a>(
     let code = |frame| edit.rate.timecode(frame);
     for (i, (clip, at)) in clips.enumerate() {
         let (from, to) = (code(clip.start), code(clip.end));
+        let channel = if edit.has_picture { "V" } else { "A" };
         // AX: the source is a file, not a reel.
-        writeln!(out, "{:03}  AX       V     C        {from} {to} {} {}", i + 1, code(at), code(at + clip.frames()))?;
+        writeln!(
+            out,
+            "{:03}  AX       {channel}     C        {from} {to} {} {}",
+            i + 1,
+            code(at),
+            code(at + clip.frames())
+        )?;
         writeln!(out, "* FROM CLIP NAME: {}", comment(&edit.name))?;
         writeln!(out, "* COMMENT: {}", comment(&format!("{} {}", clip.name, clip.note)))?;
         for mark in marks.iter().filter(|m| (clip.start..clip.end).contains(&m.start)) {

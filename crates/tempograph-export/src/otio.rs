@@ -20,9 +20,10 @@ pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
     let video = &export.timeline.video;
     let scenes: Vec<Value> = edit.scenes.iter().map(|c| clip(c, &edit)).collect();
     let markers: Vec<Value> = edit.highlights.iter().map(|c| marker(c, &edit)).collect();
-    let mut tracks = vec![track("Scenes", &scenes, &markers)];
+    let kind = if edit.has_picture { "Video" } else { "Audio" };
+    let mut tracks = vec![track("Scenes", kind, &scenes, &markers)];
     if !edit.highlights.is_empty() {
-        tracks.push(track("Highlights", &spaced(&edit), &[]));
+        tracks.push(track("Highlights", kind, &spaced(&edit), &[]));
     }
     let timeline = json!({
         "OTIO_SCHEMA": "Timeline.1",
@@ -37,9 +38,9 @@ pub(crate) fn write(export: &Export<'_>, out: &mut dyn Write) -> Result<()> {
     json::pretty(&timeline, out)
 }
 
-fn track(name: &str, children: &[Value], markers: &[Value]) -> Value {
+fn track(name: &str, kind: &str, children: &[Value], markers: &[Value]) -> Value {
     json!({
-        "OTIO_SCHEMA": "Track.1", "name": name, "kind": "Video", "source_range": null,
+        "OTIO_SCHEMA": "Track.1", "name": name, "kind": kind, "source_range": null,
         "effects": [], "markers": markers, "metadata": {}, "children": children,
     })
 }

@@ -4,8 +4,12 @@ mod detector;
 
 use std::io::Cursor;
 
+use tempograph_core::Size;
 use tempograph_eval::{ap, depth, der, mot, scenes, wer};
-use tempograph_export::subtitles::{self, SubtitleFormat};
+use tempograph_export::{
+    import::{self, ImportFormat, Imported},
+    subtitles::{self, SubtitleFormat},
+};
 use tempograph_models::{ct2::Ct2Reader, safetensors, store::Manifest, whisper::Vocabulary};
 
 /// A parser under test.
@@ -58,6 +62,9 @@ pub const TARGETS: &[Target] = &[
         corpus: &[PFM, b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }\n"],
         run: map,
     },
+    Target { name: "import-mot", corpus: &[MOT, b"1 -1 10 20 30 40 64\n"], run: |b| import(b, ImportFormat::Mot) },
+    Target { name: "import-coco", corpus: &[COCO], run: |b| import(b, ImportFormat::Coco) },
+    Target { name: "import-rttm", corpus: &[RTTM], run: |b| import(b, ImportFormat::Rttm) },
     Target { name: "analysis", corpus: &[b"{\"schema\": \"tempograph.analysis/1\"}"], run: analysis },
 ];
 
@@ -79,6 +86,12 @@ const AP_TRUTH: &[u8] = b"{\"images\":[{\"id\":1}],\"categories\":[{\"id\":1,\"n
     [{\"id\":1,\"image_id\":1,\"category_id\":1,\"bbox\":[1,2,3,4],\"area\":12,\"iscrowd\":0}]}";
 const AP_FOUND: &[u8] = b"[{\"image_id\":1,\"category_id\":1,\"bbox\":[1,2,3,4],\"score\":0.5}]";
 const PFM: &[u8] = b"Pf\n2 1\n-1.0\n\0\0\x80\x3f\0\0\0\x40";
+
+const MOT: &[u8] = b"1,2,10,20,30,40,0.5,3,1\n2,2,11,20,30,40,1,-1,-1,-1\n";
+const COCO: &[u8] = b"{\"images\":[{\"id\":1,\"file_name\":\"frame_000001.jpg\",\"width\":64,\"height\":36},\
+    {\"id\":2,\"frame\":4}],\"categories\":[{\"id\":1,\"name\":\"a\"}],\"annotations\":\
+    [{\"image_id\":1,\"category_id\":1,\"bbox\":[1,2,3,4],\"score\":0.5,\"track_id\":3}]}";
+const RTTM: &[u8] = b"SPEAKER a 1 0.5 2.25 <NA> <NA> alice <NA> <NA>\nSPEAKER b 1 3 1 <NA> <NA> bob <NA> <NA>\n";
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
@@ -150,6 +163,14 @@ fn words(bytes: &[u8]) {
 
 fn map(bytes: &[u8]) {
     depth::read_map(bytes).ok();
+}
+
+fn import(bytes: &[u8], format: ImportFormat) {
+    if let Ok(Imported::Boxes(frames)) = import::read(bytes, format, "a") {
+        for frame in frames.into_values() {
+            frame.detections.clip(Size::new(64, 36));
+        }
+    }
 }
 
 fn analysis(bytes: &[u8]) {

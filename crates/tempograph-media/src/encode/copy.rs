@@ -61,6 +61,8 @@ pub fn copy(path: &Path, span: Span, out: &Path, audio: Option<usize>, cancel: &
         Error::new(ErrorKind::Usage, format!("no picture can be copied from {} to {}", span.start, span.end))
     })?;
 
+    // What lies before the first picture that the file shows stays hidden in the copy too.
+    let zero = key.max(info.start);
     let mut part = PartFile::beside(out)?;
     let mut output = Output::create(&part.path).map_err(|e| fail_at("create", e, out))?;
     let stream = output.add_copied(source.parameters(video.stream), base).map_err(|e| fail_at("begin", e, out))?;
@@ -69,7 +71,7 @@ pub fn copy(path: &Path, span: Span, out: &Path, audio: Option<usize>, cancel: &
     }
     let chosen = audio.or(info.default_audio).and_then(|i| info.audio.get(i));
     let sound = chosen.map(|a| AudioSource { path: path.to_owned(), stream: a.stream, until: Some(span.end) });
-    let (mut sound, mut audio_problem) = match sound.map(|s| AudioPump::open(&s, key, &mut output)) {
+    let (mut sound, mut audio_problem) = match sound.map(|s| AudioPump::open(&s, zero, &mut output)) {
         None => (None, None),
         Some(Ok(pump)) => (Some(pump), None),
         Some(Err(e)) => (None, Some(e.to_string())),
@@ -80,10 +82,10 @@ pub fn copy(path: &Path, span: Span, out: &Path, audio: Option<usize>, cancel: &
             .with_hint("leave out `--fast`: the clip is then encoded anew"),
     })?;
 
-    let shift = ticks(key, base);
+    let shift = ticks(zero, base);
     let mut copied = OutPacket::new().map_err(|e| fail("make a packet", e))?;
     let mut begun = false;
-    let (mut frames, mut end) = (0, key);
+    let (mut frames, mut end) = (0, zero);
     loop {
         match source.read(&mut packet) {
             Ok(()) => {}
@@ -124,7 +126,7 @@ pub fn copy(path: &Path, span: Span, out: &Path, audio: Option<usize>, cancel: &
     output.end().map_err(|e| fail_at("finish", e, out))?;
     let bytes = part.publish()?;
     let audio = sound.as_ref().map(|a| a.kind().to_owned());
-    Ok(Copied { span: Span::new(key, end), frames, bytes, audio, audio_problem })
+    Ok(Copied { span: Span::new(zero, end), frames, bytes, audio, audio_problem })
 }
 
 /// When the packet is shown and decoded; a missing one of the two is like the other.

@@ -296,3 +296,117 @@ fn a_clip_holds_the_frames_and_the_sound_of_its_span() {
     let err = cut(&source, beyond, &path, &CutOptions::default(), &Cancel::new()).expect_err("nothing there");
     assert_eq!(err.kind(), ErrorKind::Usage);
 }
+
+/// Every frame's time and a small grey picture of it.
+fn read_small(path: &Path) -> Vec<(MediaTime, Vec<u8>)> {
+    let mut frames = Vec::new();
+    let wants = Wants { video: Some(VideoWants::default()), audio: None };
+    let mut sink = |sample| {
+        if let Sample::Frame(frame) = sample {
+            let request = RgbRequest { size: Size::new(64, 36), filter: ScaleFilter::Area };
+            frames.push((frame.time, frame.picture.rgb(request)?.data.clone()));
+        }
+        Ok(())
+    };
+    Reader::open(path).and_then(|mut r| r.read(&wants, &Cancel::new(), &mut sink)).expect("it can be read");
+    frames
+}
+
+fn apart(a: &[u8], b: &[u8]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| f64::from(x.abs_diff(*y))).sum::<f64>() / a.len() as f64
+}
+
+/// Levels of the sound in steps of 4 ms from `start` for `steps`.
+fn envelope(path: &Path, start: MediaTime, steps: usize) -> Vec<f32> {
+    let mut level = vec![0f32; steps];
+    let wants = Wants { video: None, audio: Some(AudioWants::default()) };
+    let mut sink = |sample| {
+        let Sample::Audio(block) = sample else { return Ok(()) };
+        for (i, v) in block.samples.iter().enumerate() {
+            let at = (block.start - start).nanos() / 62_500 + i as i64;
+            if let Some(bin) = usize::try_from(at.div_euclid(64)).ok().and_then(|at| level.get_mut(at)) {
+                *bin += v.abs();
+            }
+        }
+        Ok(())
+    };
+    Reader::open(path).and_then(|mut r| r.read(&wants, &Cancel::new(), &mut sink)).expect("it can be heard");
+    level
+}
+
+/// The shift in steps at which two envelopes are most alike.
+fn shift(a: &[f32], b: &[f32]) -> i64 {
+    let off = |s: i64| -> f32 { (40..a.len() as i64 - 40).map(|i| (a[i as usize] - b[(i + s) as usize]).abs()).sum() };
+    (-40..=40).min_by(|&x, &y| off(x).total_cmp(&off(y))).expect("some shift")
+}
+
+/// Speech and cuts of the public composite: the first picture of each clip is the first of its span,
+/// and what is heard with it is what was heard then.
+#[test]
+fn clips_of_one_pass_show_and_play_their_span() {
+    let Some(source) = shared("composite/public_a_citymix.mp4") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spans = [Span::new(ms(3_330), ms(8_000)), Span::new(ms(36_010), ms(41_000)), Span::new(ms(7_000), ms(9_000))];
+    let piece = |(i, span): (usize, &Span)| Piece { span: *span, out: folder.path().join(format!("{i}.mp4")) };
+    let pieces: Vec<Piece> = spans.iter().enumerate().map(piece).collect();
+    let written = cut_all(&source, &pieces, &CutOptions::default(), &Cancel::new(), &mut |_| ()).expect("they are cut");
+    let frames = read_small(&source);
+    for ((piece, written), span) in pieces.iter().zip(&written).zip(spans) {
+        let inside: Vec<_> = frames.iter().filter(|(t, _)| span.contains(*t)).collect();
+        let clip = read_small(&piece.out);
+        assert_eq!((written.frames, clip.len()), (inside.len() as u64, inside.len()));
+        assert_eq!(clip[0].0, MediaTime::ZERO);
+        for (got, want) in clip.iter().zip(&inside).step_by(7) {
+            assert!(apart(&got.1, &want.1) < 4.0, "{} {}", want.0, apart(&got.1, &want.1));
+        }
+        assert!(inside[0].0 - span.start < ms(40), "within a frame");
+        let steps = (span.duration().nanos() / 4_000_000) as usize;
+        let (from, to) = (envelope(&source, inside[0].0, steps), envelope(&piece.out, MediaTime::ZERO, steps));
+        if from.iter().sum::<f32>() > 50.0 {
+            assert!(shift(&from, &to).abs() <= 3, "the sound moved by {} ms", shift(&from, &to) * 4);
+        }
+    }
+}
+
+#[test]
+fn a_copy_begins_at_the_key_frame_and_says_so() {
+    for name in ["composite/public_a_citymix.mp4", "composite/robust/rotate90.mp4", "composite/robust/start_offset.ts"]
+    {
+        let Some(source) = shared(name) else { return };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("clip.mp4");
+        let info = probe(&source).expect("it can be probed");
+        let span = Span::new(info.start + ms(1_500), info.start + ms(2_500));
+        let copied = super::copy(&source, span, &path, None, &Cancel::new()).expect("it is copied");
+        assert!(copied.span.start <= span.start && copied.span.end >= span.end - ms(60), "{name} {copied:?}");
+        assert_eq!(copied.audio_problem, None);
+        let (frames, clip) = (read_small(&source), read_small(&path));
+        let first = frames.iter().position(|(t, _)| t.abs_diff(copied.span.start) < ms(2));
+        let first = first.unwrap_or_else(|| {
+            panic!("{name}: {copied:?} {:?}", frames.iter().map(|f| f.0.nanos()).collect::<Vec<_>>())
+        });
+        assert!(clip[0].0 < ms(2), "{name}: players begin there: {}", clip[0].0);
+        for (got, want) in clip.iter().zip(&frames[first..]).take(20) {
+            assert!(apart(&got.1, &want.1) < 0.01, "{name}: the very pictures, upright");
+            assert!((want.0 - frames[first].0).abs_diff(got.0 - clip[0].0) < ms(2), "{name} {} {}", want.0, got.0);
+        }
+        if !info.audio.is_empty() {
+            let steps = (copied.span.duration().nanos() / 4_000_000) as usize;
+            let (from, to) = (envelope(&source, copied.span.start, steps), envelope(&path, MediaTime::ZERO, steps));
+            if from.iter().sum::<f32>() > 50.0 {
+                assert!(shift(&from, &to).abs() <= 3, "{name}: the sound moved by {} ms", shift(&from, &to) * 4);
+            }
+        }
+    }
+    let Some(source) = shared("video/trailer_bbb.mp4") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let err = super::copy(
+        &source,
+        Span::new(ms(9_000_000), ms(9_000_100)),
+        &folder.path().join("x.mp4"),
+        None,
+        &Cancel::new(),
+    );
+    // Past the end there is a last key frame, but it is not shown then.
+    assert!(err.is_err() || err.is_ok_and(|c| c.frames > 0));
+}

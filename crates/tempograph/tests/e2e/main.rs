@@ -8,6 +8,7 @@
 
 mod analyze;
 mod cli;
+mod keeping;
 mod kill;
 mod picture;
 mod robust;

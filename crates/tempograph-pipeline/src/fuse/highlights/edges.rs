@@ -69,16 +69,18 @@ impl Edges {
     }
 
     /// The scene at `peak`; where it is shorter than `min`, its neighbours too until they are long
-    /// enough, first those that `window` has more of.
+    /// enough: first those that fit in whole, then those that `window` has more of.
     fn bounds(&self, window: Span, peak: MediaTime, min: MediaTime, max: MediaTime) -> Span {
         let (mut from, mut to) = (scene_at(&self.scenes, peak), scene_at(&self.scenes, peak));
         let whole = |from: usize, to: usize| Span::new(self.scenes[from].start, self.scenes[to].end);
         while whole(from, to).duration() < min {
-            let share = |i: Option<usize>| {
+            let here = whole(from, to).duration();
+            let worth = |i: Option<usize>| {
                 let scene = i.and_then(|i| self.scenes.get(i))?;
-                Some(scene.intersect(window).map_or(MediaTime::ZERO, Span::duration))
+                let seen = scene.intersect(window).map_or(MediaTime::ZERO, Span::duration);
+                Some((here + scene.duration() <= max, seen))
             };
-            match (share(from.checked_sub(1)), share(to.checked_add(1))) {
+            match (worth(from.checked_sub(1)), worth(to.checked_add(1))) {
                 (None, None) => break,
                 (Some(before), after) if after.is_none_or(|after| before > after) => from -= 1,
                 _ => to += 1,

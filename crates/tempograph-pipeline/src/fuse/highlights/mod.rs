@@ -77,6 +77,8 @@ impl Default for HighlightOptions {
 /// A signal and what it counts.
 struct Weighed {
     signal: Signal,
+    /// What it is in words, where it has no particular reason.
+    words: &'static str,
     weight: f64,
 }
 
@@ -92,19 +94,19 @@ pub fn find(timeline: &Timeline, observations: &[Observation], options: &Highlig
     let paths = paths::paths(observations, &timeline.tracks, &scenes);
     let w = options.weights;
     let mut signals = vec![
-        (emotion::signal(timeline, &grid), w.emotion),
-        (speech::signal(timeline, &grid), w.speech),
-        (motion::signal(timeline, &paths, &grid), w.motion),
-        (happening::signal(timeline, &grid), w.events),
-        (novelty::signal(timeline, &grid), w.novelty),
+        (emotion::signal(timeline, &grid), "feeling", w.emotion),
+        (speech::signal(timeline, &grid), "speech", w.speech),
+        (motion::signal(timeline, &paths, &grid), "movement", w.motion),
+        (happening::signal(timeline, &grid), "something happens", w.events),
+        (novelty::signal(timeline, &grid), "something new", w.novelty),
     ];
-    signals.retain(|(signal, weight)| *weight > 0.0 && !signal.is_silent());
-    let all: f64 = signals.iter().map(|(_, weight)| weight).sum();
+    signals.retain(|(signal, _, weight)| *weight > 0.0 && !signal.is_silent());
+    let all: f64 = signals.iter().map(|(_, _, weight)| weight).sum();
     if all <= 0.0 {
         return Vec::new();
     }
     let signals: Vec<Weighed> =
-        signals.into_iter().map(|(signal, weight)| Weighed { signal, weight: weight / all }).collect();
+        signals.into_iter().map(|(signal, words, weight)| Weighed { signal, words, weight: weight / all }).collect();
     let edges = Edges::of(timeline, whole);
     let mut found = pick::best(&grid, &signals, &edges, options);
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.span.cmp(&b.span)));
@@ -116,14 +118,14 @@ pub fn find(timeline: &Timeline, observations: &[Observation], options: &Highlig
             span: window.span,
             // Four decimals: beyond that the order of additions would show.
             clip_worthy_score: ((window.score * 1e4).round() / 1e4).clamp(0.0, 1.0) as f32,
-            reasons: reasons(&signals, window.span),
+            reasons: reasons(&signals, &grid, window.span),
             clip: None,
         })
         .collect()
 }
 
 /// What speaks most for `span`, each thing once.
-fn reasons(signals: &[Weighed], span: Span) -> Vec<String> {
+fn reasons(signals: &[Weighed], grid: &Grid, span: Span) -> Vec<String> {
     let mut notes: Vec<(f64, MediaTime, &str)> = signals
         .iter()
         .flat_map(|w| w.signal.notes().iter().map(move |note| (w.weight * note.strength, note)))
@@ -136,6 +138,11 @@ fn reasons(signals: &[Weighed], span: Span) -> Vec<String> {
         if reasons.len() < MOST_REASONS && !reasons.iter().any(|r| r == words) {
             reasons.push(words.to_owned());
         }
+    }
+    if reasons.is_empty() {
+        let sum = |w: &Weighed| w.weight * w.signal.values()[grid.inside(span)].iter().sum::<f64>();
+        let most = signals.iter().max_by(|a, b| sum(a).total_cmp(&sum(b)));
+        reasons.extend(most.map(|w| w.words.to_owned()));
     }
     reasons
 }

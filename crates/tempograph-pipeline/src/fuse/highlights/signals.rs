@@ -38,6 +38,15 @@ impl Grid {
         from..to.max(from) + 1
     }
 
+    /// The points whose time lies inside `span`; those that overlap it when there are none.
+    pub(super) fn inside(&self, span: Span) -> std::ops::Range<usize> {
+        let all = self.range(span);
+        let from = all.start + usize::from(self.time(all.start) < span.start);
+        let last = self.whole.end.min(self.time(all.end));
+        let to = all.end - usize::from(!all.is_empty() && last > span.end);
+        if from < to { from..to } else { all }
+    }
+
     /// When point `i` begins.
     pub(super) fn time(&self, i: usize) -> MediaTime {
         self.whole.start + MediaTime::from_nanos(self.step.saturating_mul(i as i64))
