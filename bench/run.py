@@ -19,6 +19,7 @@ ROWS = {
     "vad": units.vad,
     "speech": units.speech,
     "analyze": whole.analyze,
+    "everything": whole.everything,
     "overhead": whole.overhead,
     "memory": whole.memory,
 }

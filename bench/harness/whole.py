@@ -12,6 +12,7 @@ from .environment import Environment, call
 from .measure import CORES, Result, Sample, Skip, compare, median, rounds, run
 from .units import NANODET, NANODET_INT8, commands, said, wer
 
+SPINE = "scenes,thumbnails,detect,vad,speech"
 SAME = {"TEMPOGRAPH_ANALYZE_DETECTOR": "nanodet-g", "TEMPOGRAPH_ANALYZE_GATE": "false"}
 
 
@@ -64,9 +65,10 @@ def ours(e: Environment, video: Path, folder: str, extra: list[str] | None = Non
     return [*command, "--out", f"{folder}/out", "--no-annotate", "--fps", "5", *(extra or [])]
 
 
-def peer(e: Environment, video: Path, out: str) -> list[str]:
+def peer(e: Environment, video: Path, out: str, everything: bool = False) -> list[str]:
     parts = [video, NANODET, e.silero(), e.silero("utils_vad.py"), e.whisper("base"), out, CORES]
-    return e.peer("peer_analyze.py", *parts)
+    more = [NANODET.parent, e.cache / "models" / "bge-small-en"] if everything else []
+    return e.peer("peer_analyze.py", *parts, *more)
 
 
 def heard(answer: dict) -> str:
@@ -89,26 +91,42 @@ def quality(e: Environment, video: Path, mine: dict, theirs: dict) -> list[str]:
 
 
 def analyze(e: Environment, count: int) -> list[Result]:
-    """The whole command against the plain script: the same plan, and the default plan."""
+    """Cuts, objects and speech against the plain script: the same plan, and the default plan."""
+    return against_script(e, count, "cuts, objects, speech", ["--only", SPINE], False)
+
+
+def everything(e: Environment, count: int) -> list[Result]:
+    """All that is perceived by default against the plain script."""
+    return against_script(e, count, "everything", [], True)
+
+
+def against_script(e: Environment, count: int, what: str, extra: list[str], all_of_it: bool) -> list[Result]:
+    """The whole command and the whole script, each as a process of its own."""
     models(e)
     video, known, results = e.video(), settings(e), []
     same = {k: v for k, v in SAME.items() if k.removeprefix("TEMPOGRAPH_").lower().replace("_", ".", 1) in known}
     with tempfile.TemporaryDirectory() as folder:
-        script = peer(e, video, f"{folder}/peer.json")
-        sides = {"same plan": analysis(e, video, same), "script": script, "default plan": analysis(e, video, {})}
+        script = peer(e, video, f"{folder}/peer.json", all_of_it)
+        sides = {
+            "same plan": analysis(e, video, same, extra),
+            "script": script,
+            "default plan": analysis(e, video, {}, extra),
+        }
         taken = rounds(sides, count)
-    shown = commands(e, {"ours": ours(e, video, "$TMP"), "script": script[:-2] + ["out.json", str(CORES)]})
+    shown = commands(e, {"ours": ours(e, video, "$TMP", extra), "script": peer(e, video, "out.json", all_of_it)})
     theirs = taken["script"]
-    what = f"{video.name}, same models and rates"
     missing = sorted(set(SAME) - set(same))
+    row = "everything" if all_of_it else "analyze"
     for of, bar, unit in (("wall", 1.2, "s"), ("peak", 1.5, "bytes")):
-        result = Result("analyze", f"{what}: {of}", "plain Python script", f"≥ {bar}×", unit=unit, commands=shown)
+        title = f"{video.name}, {what}, same models and rates: {of}"
+        result = Result(row, title, "plain Python script", f"≥ {bar}×", unit=unit, commands=shown)
         compare(result, taken["same plan"], theirs, bar, of)
         result.notes = quality(e, video, taken["same plan"][0].answer, theirs[0].answer) if of == "wall" else []
         if missing:
             result.notes.append(f"this build has no setting for {', '.join(missing)}: ours ran without")
         results.append(result)
-    result = Result("analyze", f"{video.name}, default plan: wall", "plain Python script", "≥ 3×", commands=shown)
+    title = f"{video.name}, {what}, default plan: wall"
+    result = Result(row, title, "plain Python script", "≥ 3×", commands=shown)
     compare(result, taken["default plan"], theirs, 3.0, "wall")
     result.notes = quality(e, video, taken["default plan"][0].answer, theirs[0].answer)
     return [*results, result]
@@ -130,7 +148,7 @@ def overhead(e: Environment, count: int) -> list[Result]:
         stretches = run(vad).answer["segments"]
         spoken = speech_alone(wav, stretches, Path(folder))
         sides = {
-            "whole": analysis(e, video, plan),
+            "whole": analysis(e, video, plan, ["--only", SPINE]),
             "detector": session,
             "vad": vad,
             "speech": lambda: said(run([*text, str(spoken)])),
