@@ -68,5 +68,5 @@ fn the_scanned_page_is_read() {
     }
     let accuracy = word_accuracy(PAGE, &text);
     println!("words right: {accuracy:.3}");
-    assert!(accuracy >= 0.75, "{accuracy}");
+    assert!(accuracy >= 0.9, "{accuracy}");
 }
