@@ -256,6 +256,7 @@ mod tests {
             language: None,
             words: Some(words),
             label: None,
+            alternatives: Vec::new(),
             confidence: 0.5,
             prosody: None,
             emotion: None,

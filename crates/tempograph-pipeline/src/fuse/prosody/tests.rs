@@ -36,6 +36,7 @@ fn event(start_ms: i64, end_ms: i64, speaker: &str, text: &str) -> AudioEvent {
         language: None,
         words: Some((0..4).map(word).collect()),
         label: None,
+        alternatives: Vec::new(),
         confidence: 1.0,
         prosody: None,
         emotion: None,
