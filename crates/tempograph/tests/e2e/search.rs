@@ -62,7 +62,7 @@ fn the_public_set_is_found_again() {
     let jfk = media.join("speech/jfk.wav");
     let mix = media.join("composite/public_a_citymix.mp4");
     let sources = [jfk.to_str().unwrap(), mix.to_str().unwrap()];
-    let only = "scenes,thumbnails,detect,vad,speech,embed";
+    let only = "scenes,thumbnails,detect,sounds,vad,speech,embed";
     let args = ["analyze", sources[0], sources[1], "--only", only, "--no-annotate", "--out", "o"];
     let done = place.run(&args);
     assert_eq!(done.code, 0, "{}", done.err);
@@ -77,6 +77,16 @@ fn the_public_set_is_found_again() {
     for hit in &hits(&place, &["what your country"])[..2] {
         assert!(hit["matches"][0]["why"].as_str().unwrap().starts_with("words: what your country"), "{hit:#}");
     }
+
+    // A bark is heard, whatever dogs are seen or spoken of.
+    let bark = &hits(&place, &["dog barking"])[0];
+    assert_eq!(bark["matches"][0]["kind"], "sound", "{bark:#}");
+    let truth = crate::support::read_json(&media.join("truth/public_a_citymix.json"));
+    let near = |e: &Value| {
+        let (start, end) = (e["start"].as_f64().unwrap() - 0.5, e["end"].as_f64().unwrap() + 0.5);
+        e["label"].as_str().is_some_and(|l| l.contains("Dog")) && (start..end).contains(&bark["at_s"].as_f64().unwrap())
+    };
+    assert!(truth["audio_events"].as_array().unwrap().iter().any(near), "{bark:#}");
 
     // Nobody says "automobile", and the detector knows cars only.
     let seen = &hits(&place, &["automobile"])[0];
