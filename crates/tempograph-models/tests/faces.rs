@@ -12,14 +12,14 @@ use tempograph_models::faces::{BlazeFace, Emotions, FaceOptions, FaceSearch};
 fn first_frame(path: &Path) -> Frame {
     let mut frame = None;
     let wants = Wants { video: Some(VideoWants::default()), audio: None };
-    let mut reader = Reader::open(path).unwrap();
+    let mut reader = Reader::open(path).expect("the picture opens");
     let read = reader.read(&wants, &Cancel::new(), &mut |sample| {
         if let Sample::Frame(f) = sample {
             frame.get_or_insert(f);
         }
         Ok(())
     });
-    read.unwrap();
+    read.expect("it is read");
     frame.expect("the picture decodes")
 }
 

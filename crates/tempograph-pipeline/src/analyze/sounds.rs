@@ -262,8 +262,11 @@ mod tests {
         }
     }
 
+    /// When a window begins and what it sounds like.
+    type Heard = (MediaTime, Vec<(String, f32)>);
+
     /// Windows with their starts, and levels, however they were divided into claims.
-    fn gathered(claims: &[Observation]) -> (Vec<(MediaTime, Vec<(String, f32)>)>, Vec<f32>) {
+    fn gathered(claims: &[Observation]) -> (Vec<Heard>, Vec<f32>) {
         let (mut windows, mut loudness) = (Vec::new(), Vec::new());
         for claim in claims {
             match &claim.claim {

@@ -1,6 +1,6 @@
 //! Emotions as intervals.
 
-use tempograph_core::{FACE_EMOTIONS, Span};
+use tempograph_core::{FACE_EMOTIONS, MediaTime, Span};
 
 use super::{FaceOptions, Sight};
 
@@ -17,16 +17,14 @@ pub(super) struct Interval {
 pub(super) fn intervals(sights: &[Sight<'_>], spans: &[Span], options: &FaceOptions) -> Vec<Interval> {
     let judged: Vec<(usize, &Sight<'_>)> =
         sights.iter().enumerate().filter(|(_, s)| s.emotions.len() == FACE_EMOTIONS.len()).collect();
-    let half = options.smooth.nanos() / 2;
+    let half = MediaTime::from_nanos(options.smooth.nanos() / 2);
     let smooth: Vec<[f32; FACE_EMOTIONS.len()]> = judged
         .iter()
         .map(|(_, at)| {
-            let near: Vec<&[f32]> = judged
-                .iter()
-                .filter(|(_, s)| s.time.abs_diff(at.time).nanos() <= half)
-                .map(|(_, s)| s.emotions)
-                .collect();
-            std::array::from_fn(|e| near.iter().map(|scores| scores[e]).sum::<f32>() / near.len() as f32)
+            let from = judged.partition_point(|(_, s)| s.time < at.time - half);
+            let to = judged.partition_point(|(_, s)| s.time <= at.time + half);
+            let near = &judged[from..to];
+            std::array::from_fn(|e| near.iter().map(|(_, s)| s.emotions[e]).sum::<f32>() / near.len() as f32)
         })
         .collect();
     // A face out of sight for longer may have felt anything meanwhile.
