@@ -213,7 +213,7 @@ impl Container {
     /// Moves to the key frame of stream `index` at or before `ticks`, as far as there is an index.
     pub(crate) fn seek(&mut self, index: usize, ticks: i64) -> Result<(), AvError> {
         // SAFETY: the container is open and `&mut self` excludes other users.
-        AvError::check(unsafe { ffi::av_seek_frame(self.ptr, index as i32, ticks, ffi::AVSEEK_FLAG_BACKWARD as i32) })
+        AvError::check(unsafe { ffi::av_seek_frame(self.ptr, index as i32, ticks, ffi::AVSEEK_FLAG_BACKWARD) })
             .map(drop)
     }
 

@@ -133,7 +133,7 @@ fn times(packet: &Packet, base: ffmpeg::ffi::AVRational) -> Option<(MediaTime, M
 }
 
 fn is_key(packet: &Packet) -> bool {
-    packet.raw().flags & ffmpeg::ffi::AV_PKT_FLAG_KEY as i32 != 0
+    packet.raw().flags & ffmpeg::ffi::AV_PKT_FLAG_KEY != 0
 }
 
 /// When the last key frame at or before `time` is shown, or the first of all, and the container
