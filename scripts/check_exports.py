@@ -11,9 +11,12 @@ refuses a file or gives back something else. Readers: scripts/exports.requiremen
 import csv
 import json
 import math
+import re
 import sys
 import zipfile
+from fractions import Fraction
 from pathlib import Path
+from xml.etree import ElementTree
 
 folder = Path(sys.argv[1])
 analysis = json.loads((folder / "analysis.json").read_text())
@@ -174,13 +177,17 @@ def rttm(path):
     return f"{len(turns)} turns of {len(wanted.labels())} speakers"
 
 
-def check_clips(clips, wanted):
-    """Clips of a reader against spans of the analysis: where they begin in the source and how long they are."""
-    equal(len(clips), len(wanted))
-    for clip, want in zip(clips, wanted):
-        source = clip.source_range
-        near(source.start_time.to_seconds(), want["start_s"] - start, frame_s)
-        near(source.duration.to_seconds(), want["end_s"] - want["start_s"], 2 * frame_s)
+def check_spans(spans, wanted, off=1):
+    """Starts in the source and lengths against spans of the analysis, to `off` frames."""
+    equal(len(spans), len(wanted))
+    for (begins, length), want in zip(spans, wanted):
+        near(begins, want["start_s"] - start, off * frame_s)
+        near(length, want["end_s"] - want["start_s"], 2 * off * frame_s)
+
+
+def check_clips(clips, wanted, off=1):
+    ranges = [clip.source_range for clip in clips]
+    check_spans([(r.start_time.to_seconds(), r.duration.to_seconds()) for r in ranges], wanted, off)
 
 
 def otio(path):
@@ -212,9 +219,15 @@ def edl(wanted, marks):
         read = opentimelineio.adapters.read_from_file(str(path), adapter_name="cmx_3600", rate=rate)
         clips = list(read.find_clips())
         check_clips(clips, wanted)
-        found = sum(len(clip.markers) for clip in clips)
-        equal(found, len(marks))
-        return f"{len(clips)} events, {found} locators"
+        codes = re.findall(r"^\* LOC: (\S+) ", path.read_text(), re.MULTILINE)
+        equal(len(codes), len(marks))
+        for code, mark in zip(codes, marks):
+            at = opentimelineio.opentime.from_timecode(code, rate)
+            near(at.to_seconds(), mark["start_s"] - start, frame_s)
+        # The adapter takes no locators in drop-frame timecode, though it writes them so.
+        if not any(";" in code for code in codes):
+            equal(sum(len(clip.markers) for clip in clips), len(marks))
+        return f"{len(clips)} events, {len(codes)} locators"
 
     return check
 
@@ -227,9 +240,19 @@ def fcpxml(path):
         if hasattr(read, "find_children") else {}
     if not projects:
         projects = {read.name: read}
-    check_clips(list(projects["Scenes"].find_clips()), scenes)
-    if highlights:
-        check_clips(list(projects["Highlights"].find_clips()), highlights)
+    # The adapter counts at whole rates (29 for 29.97), so to the frame only what the file itself says is held.
+    tree = ElementTree.parse(path)
+    seconds = lambda text: float(Fraction(text.removesuffix("s")))
+    for name, wanted in [("Scenes", scenes), ("Highlights", highlights)]:
+        if not wanted:
+            continue
+        check_clips(list(projects[name].find_clips()), wanted, off=2)
+        clips = tree.findall(f".//project[@name='{name}']//asset-clip")
+        check_spans([(seconds(c.get("start")), seconds(c.get("duration"))) for c in clips], wanted)
+        at = Fraction(0)
+        for clip in clips:
+            equal(Fraction(clip.get("offset").removesuffix("s")), at)
+            at += Fraction(clip.get("duration").removesuffix("s"))
     return f"{len(scenes)} scenes, {len(highlights)} highlights"
 
 

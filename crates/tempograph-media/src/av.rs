@@ -210,21 +210,11 @@ impl Container {
         }
     }
 
-    /// Moves to the key frame of stream `index` at or before `ticks`; to the beginning without.
-    pub(crate) fn seek(&mut self, index: usize, ticks: Option<i64>) -> Result<(), AvError> {
-        let backward = ffi::AVSEEK_FLAG_BACKWARD as i32;
-        let begins = self.streams()[index].start_time;
-        let front = if begins == NO_TIME { 0 } else { begins };
+    /// Moves to the key frame of stream `index` at or before `ticks`, as far as there is an index.
+    pub(crate) fn seek(&mut self, index: usize, ticks: i64) -> Result<(), AvError> {
         // SAFETY: the container is open and `&mut self` excludes other users.
-        AvError::check(unsafe {
-            match ffi::av_seek_frame(self.ptr, index as i32, ticks.unwrap_or(front), backward) {
-                code if code < 0 && ticks.is_none() => {
-                    ffi::av_seek_frame(self.ptr, -1, 0, ffi::AVSEEK_FLAG_BYTE as i32)
-                }
-                code => code,
-            }
-        })
-        .map(drop)
+        AvError::check(unsafe { ffi::av_seek_frame(self.ptr, index as i32, ticks, ffi::AVSEEK_FLAG_BACKWARD) })
+            .map(drop)
     }
 
     /// Reads the next packet.

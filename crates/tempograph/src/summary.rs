@@ -51,7 +51,7 @@ fn fill(s: &mut String, timeline: &Timeline, out: &Path) -> fmt::Result {
             writeln!(s, "  {} “{text}”", clock(e.span.start.as_secs_f64()))?;
         }
     }
-    for h in timeline.highlights.iter().take(1) {
+    if let Some(h) = timeline.highlights.first() {
         let (from, to) = (clock(h.span.start.as_secs_f64()), clock(h.span.end.as_secs_f64()));
         let share = (h.clip_worthy_score * 100.0).round();
         writeln!(

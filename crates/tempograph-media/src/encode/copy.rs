@@ -49,17 +49,14 @@ pub fn copy(path: &Path, span: Span, out: &Path, audio: Option<usize>, cancel: &
         .ok_or_else(|| Error::new(ErrorKind::Usage, format!("there is no video to cut: {}", path.display())))?;
     let reading =
         |e: AvError| Error::new(ErrorKind::NotMedia, format!("cannot read the video: {e}: {}", path.display()));
-    let mut source = Container::open(path).map_err(reading)?;
-    source.watch(cancel);
-    source.keep_only(&[video.stream]);
-    let base = source.streams()[video.stream].time_base;
     let mut packet = Packet::new()?;
-    let key = last_key(&mut source, video.stream, span.start, &mut packet)
+    let found = last_key(path, video.stream, span.start, cancel, &mut packet)
         .map_err(|e| if e == AvError::EXIT { Error::new(ErrorKind::Cancelled, "cancelled") } else { reading(e) })?
-        .filter(|key| *key < span.end);
-    let key = key.ok_or_else(|| {
+        .filter(|(key, _)| *key < span.end);
+    let (key, mut source) = found.ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("no picture can be copied from {} to {}", span.start, span.end))
     })?;
+    let base = source.streams()[video.stream].time_base;
 
     // What lies before the first picture that the file shows stays hidden in the copy too.
     let zero = key.max(info.start);
@@ -136,24 +133,23 @@ fn times(packet: &Packet, base: ffmpeg::ffi::AVRational) -> Option<(MediaTime, M
 }
 
 fn is_key(packet: &Packet) -> bool {
-    packet.raw().flags & ffmpeg::ffi::AV_PKT_FLAG_KEY as i32 != 0
+    packet.raw().flags & ffmpeg::ffi::AV_PKT_FLAG_KEY != 0
 }
 
-/// When the last key frame at or before `time` is shown, or the first of all; the container stands
-/// before it.
+/// When the last key frame at or before `time` is shown, or the first of all, and the container
+/// standing before it.
 fn last_key(
-    source: &mut Container,
+    path: &Path,
     stream: usize,
     time: MediaTime,
+    cancel: &Cancel,
     packet: &mut Packet,
-) -> Result<Option<MediaTime>, AvError> {
-    let base = source.streams()[stream].time_base;
-    let mut found = None;
+) -> Result<Option<(MediaTime, Container)>, AvError> {
     // An index may point behind the time, or there is none: then from the front.
-    for at in [Some(time), None] {
-        if source.seek(stream, at.map(|t| ticks(t, base))).is_err() {
-            continue;
-        }
+    for by_index in [true, false] {
+        let Some(mut source) = open_at(path, stream, by_index.then_some(time), cancel)? else { continue };
+        let base = source.streams()[stream].time_base;
+        let mut found = None;
         loop {
             match source.read(packet) {
                 Ok(()) => {}
@@ -164,19 +160,33 @@ fn last_key(
                 continue;
             }
             let Some((shown, decoded)) = times(packet, base) else { continue };
-            if is_key(packet) && (shown <= time || found.is_none() && at.is_none()) {
+            if is_key(packet) && (shown <= time || found.is_none() && !by_index) {
                 found = Some(shown);
             }
-            if decoded > time && (found.is_some() || at.is_some()) {
+            if decoded > time && (found.is_some() || by_index) {
                 break;
             }
         }
-        if found.is_some() {
-            source.seek(stream, at.map(|t| ticks(t, base)))?;
-            break;
+        if let Some(key) = found {
+            // Opened anew: to go back to the front is more than some formats can.
+            return Ok(open_at(path, stream, by_index.then_some(time), cancel)?.map(|source| (key, source)));
         }
     }
-    Ok(found)
+    Ok(None)
+}
+
+/// The container at `time` as its index says, else at its front; `None` when it cannot go there.
+fn open_at(path: &Path, stream: usize, time: Option<MediaTime>, cancel: &Cancel) -> Result<Option<Container>, AvError> {
+    let mut source = Container::open(path)?;
+    source.watch(cancel);
+    source.keep_only(&[stream]);
+    if let Some(time) = time {
+        let base = source.streams()[stream].time_base;
+        if source.seek(stream, ticks(time, base)).is_err() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(source))
 }
 
 /// Lets the sound follow up to `time`; a fault in it ends the sound, not the picture.

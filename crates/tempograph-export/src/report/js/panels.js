@@ -81,7 +81,7 @@ function highlights() {
   const cards = [...T.highlights].sort((a, b) => a.rank - b.rank).map((h) => {
     const scene = sceneAt(h.start_s - START), picture = scene && scene.thumbnail ? el('img', { src: scene.thumbnail, alt: '', loading: 'lazy' }) : null;
     if (picture) picture.addEventListener('error', () => picture.remove());
-    return el('li', null, el('button', { class: 'highlight', onclick: () => { seek(h.start_s - START); $('stage').scrollIntoView({ block: 'nearest' }); } }, picture, el('span', { class: 'rank' }, String(h.rank)), el('b', { class: 'num' }, range(h)), el('span', { class: 'dim' }, h.reasons.map(words).join(', ')), confidence(h.clip_worthy_score)));
+    return el('li', null, el('button', { class: 'highlight', onclick: () => { seek(h.start_s - START); if (!player.playing) togglePlay(); $('stage').scrollIntoView({ block: 'nearest' }); } }, picture, el('span', { class: 'rank' }, String(h.rank)), el('b', { class: 'num' }, range(h)), el('span', { class: 'dim' }, h.reasons.map(words).join(', ')), confidence(h.clip_worthy_score)));
   });
   $('highlights').append(el('ol', { class: 'cards' }, cards));
   $('highlights').hidden = false;

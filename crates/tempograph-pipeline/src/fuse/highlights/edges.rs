@@ -22,13 +22,16 @@ pub(super) struct Edges {
     scenes: Vec<Span>,
     /// In order of start; those of different people may overlap.
     sentences: Vec<Span>,
+    /// The longest of them.
+    longest: MediaTime,
     /// In order of start.
     words: Vec<Span>,
 }
 
 impl Edges {
     pub(super) fn of(timeline: &Timeline, whole: Span) -> Self {
-        let mut edges = Self { whole, scenes: Vec::new(), sentences: Vec::new(), words: Vec::new() };
+        let mut edges =
+            Self { whole, scenes: Vec::new(), sentences: Vec::new(), longest: MediaTime::ZERO, words: Vec::new() };
         edges.scenes.extend(timeline.scenes.iter().filter_map(|s| s.span.intersect(whole)));
         if edges.scenes.is_empty() {
             edges.scenes.push(whole);
@@ -38,6 +41,7 @@ impl Edges {
             edges.words.extend(event.words.iter().flatten().map(|w| Span::new(w.start, w.end)));
         }
         edges.sentences.sort_unstable();
+        edges.longest = edges.sentences.iter().map(|s| s.duration()).max().unwrap_or_default();
         edges.words.retain(|w| w.start < w.end);
         edges.words.sort_unstable();
         edges
@@ -105,8 +109,8 @@ impl Edges {
         let long = |t: MediaTime| span.end - t >= min;
         let mut start = span.start;
         if start > bounds.start {
-            let inside = self.sentences.iter().filter(|s| s.start < start && start < s.end);
-            let near = self.sentences.iter().filter(|s| s.start.abs_diff(start) <= NEAR);
+            let inside = self.sentences_near(start).filter(|s| s.start < start && start < s.end);
+            let near = self.sentences_near(start).filter(|s| s.start.abs_diff(start) <= NEAR);
             if let Some(sentence) = inside.min_by_key(|s| s.start) {
                 start = [sentence.start, sentence.end].into_iter().find(|t| fits(*t) && long(*t)).unwrap_or(start);
             } else if let Some(sentence) = near.min_by_key(|s| s.start.abs_diff(start))
@@ -131,8 +135,8 @@ impl Edges {
         let long = |t: MediaTime| t - span.start >= min;
         let mut end = span.end;
         if end < bounds.end {
-            let inside = self.sentences.iter().filter(|s| s.start < end && end < s.end);
-            let near = self.sentences.iter().filter(|s| s.end.abs_diff(end) <= NEAR);
+            let inside = self.sentences_near(end).filter(|s| s.start < end && end < s.end);
+            let near = self.sentences_near(end).filter(|s| s.end.abs_diff(end) <= NEAR);
             if let Some(sentence) = inside.max_by_key(|s| s.end) {
                 end = [sentence.end, sentence.start].into_iter().find(|t| fits(*t) && long(*t)).unwrap_or(end);
             } else if let Some(sentence) = near.min_by_key(|s| s.end.abs_diff(end))
@@ -149,6 +153,12 @@ impl Edges {
             }
         }
         None
+    }
+
+    /// The sentences that `time` lies in or near to, and some others.
+    fn sentences_near(&self, time: MediaTime) -> impl Iterator<Item = &Span> {
+        let from = self.sentences.partition_point(|s| s.start < time - self.longest - NEAR);
+        self.sentences[from..].iter().take_while(move |s| s.start <= time + NEAR)
     }
 
     /// A word that `time` lies inside of.

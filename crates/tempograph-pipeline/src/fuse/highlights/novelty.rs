@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use tempograph_core::{MediaTime, Span, Timeline, timeline::AudioEventKind};
+use tempograph_core::{
+    MediaTime, Span, Timeline,
+    timeline::{AudioEventKind, Video},
+};
 
 use super::signals::{Grid, Signal};
 
@@ -27,21 +30,23 @@ const TOLD: f64 = 0.5;
 pub(super) fn signal(timeline: &Timeline, grid: &Grid) -> Signal {
     let mut signal = Signal::new(grid);
     let tracks = timeline.tracks.iter().map(|t| (t.label.as_str(), t.span, t.score));
-    for (label, span, value) in rare(tracks, grid) {
+    for (label, span, value) in rare(tracks, &timeline.video) {
         signal.raise(news(span), value);
         if value >= TOLD {
             signal.note(news(span), value / 2.0, format!("{label} comes into view"));
         }
     }
     let sounds = timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Sound);
-    for (label, span, value) in rare(sounds.filter_map(|e| Some((e.label.as_deref()?, e.span, e.confidence))), grid) {
+    for (label, span, value) in
+        rare(sounds.filter_map(|e| Some((e.label.as_deref()?, e.span, e.confidence))), &timeline.video)
+    {
         signal.raise(news(span), value);
         if value >= TOLD {
             signal.note(span, value, format!("{} is heard", label.to_lowercase()));
         }
     }
     let events = timeline.visual_events.iter().map(|e| (e.kind.as_str(), e.span, e.confidence));
-    for (_, span, value) in rare(events, grid) {
+    for (_, span, value) in rare(events, &timeline.video) {
         // Half: the event itself counts elsewhere.
         signal.raise(news(span), value / 2.0);
     }
@@ -59,17 +64,30 @@ fn news(span: Span) -> Span {
 }
 
 /// Each item's confidence times the share of the video without its label.
-fn rare<'a>(items: impl Iterator<Item = (&'a str, Span, f32)> + Clone, grid: &Grid) -> Vec<(&'a str, Span, f64)> {
-    let mut there: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
+fn rare<'a>(items: impl Iterator<Item = (&'a str, Span, f32)> + Clone, video: &Video) -> Vec<(&'a str, Span, f64)> {
+    let mut there: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
     for (label, span, _) in items.clone() {
-        let points = there.entry(label).or_insert_with(|| vec![false; grid.points]);
-        points[grid.range(span)].fill(true);
+        there.entry(label).or_default().push(span);
     }
-    let share: BTreeMap<&str, f64> = there
-        .into_iter()
-        .map(|(label, points)| (label, points.iter().filter(|p| **p).count() as f64 / grid.points as f64))
-        .collect();
+    let whole = video.duration_s.as_secs_f64();
+    let share: BTreeMap<&str, f64> =
+        there.into_iter().map(|(label, spans)| (label, (covered(spans) / whole).clamp(0.0, 1.0))).collect();
     items.map(|(label, span, confidence)| (label, span, f64::from(confidence) * (1.0 - share[label]))).collect()
+}
+
+/// Seconds in at least one of `spans`.
+fn covered(mut spans: Vec<Span>) -> f64 {
+    spans.sort_unstable();
+    let mut seconds = 0.0;
+    let mut until = MediaTime::from_nanos(i64::MIN);
+    for span in spans {
+        let from = span.start.max(until);
+        if span.end > from {
+            seconds += (span.end - from).as_secs_f64();
+            until = span.end;
+        }
+    }
+    seconds
 }
 
 fn cuts(timeline: &Timeline, signal: &mut Signal) {
