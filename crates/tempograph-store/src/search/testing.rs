@@ -21,6 +21,7 @@ fn heard(id: &str, kind: AudioEventKind, span: Span) -> AudioEvent {
         language: None,
         words: None,
         label: None,
+        alternatives: Vec::new(),
         confidence: 0.9,
         prosody: None,
         emotion: None,
@@ -104,7 +105,13 @@ pub(crate) fn timeline(video: &str) -> Timeline {
         origin: "geometry".into(),
         evidence: Evidence::default(),
     }];
-    t.emotions =
-        vec![Emotion { entity: None, track: Some(1), span: span(2.0, 5.0), label: "happy".into(), confidence: 0.8 }];
+    t.emotions = vec![Emotion {
+        entity: None,
+        track: Some(1),
+        face: None,
+        span: span(2.0, 5.0),
+        label: "happy".into(),
+        confidence: 0.8,
+    }];
     t
 }
