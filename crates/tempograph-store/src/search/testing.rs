@@ -2,31 +2,18 @@
 
 use tempograph_core::{
     BoxXyxy, MediaTime, Span, Timeline, Word,
-    timeline::{
-        AudioEvent, AudioEventKind, Emotion, Entity, Evidence, ScreenText, Track, Video, VisualEvent, VisualEventKind,
-    },
+    timeline::{AudioEvent, AudioEventKind, Entity, Evidence, ScreenText, Track, Video, VisualEvent, VisualEventKind},
 };
 
 pub(crate) fn span(start: f64, end: f64) -> Span {
     Span::new(MediaTime::from_secs_f64(start), MediaTime::from_secs_f64(end))
 }
 
+/// From JSON, as files come in: fields that are added later do not matter here.
 fn heard(id: &str, kind: AudioEventKind, span: Span) -> AudioEvent {
-    AudioEvent {
-        id: id.into(),
-        kind,
-        span,
-        text: None,
-        speaker: None,
-        language: None,
-        words: None,
-        label: None,
-        alternatives: Vec::new(),
-        confidence: 0.9,
-        prosody: None,
-        emotion: None,
-        emotion_basis: None,
-    }
+    let (start_s, end_s) = (span.start, span.end);
+    let value = serde_json::json!({"id": id, "type": kind, "start_s": start_s, "end_s": end_s, "confidence": 0.9});
+    serde_json::from_value(value).expect("an audio event")
 }
 
 /// Speech whose words are half a second each.
@@ -105,13 +92,8 @@ pub(crate) fn timeline(video: &str) -> Timeline {
         origin: "geometry".into(),
         evidence: Evidence::default(),
     }];
-    t.emotions = vec![Emotion {
-        entity: None,
-        track: Some(1),
-        face: None,
-        span: span(2.0, 5.0),
-        label: "happy".into(),
-        confidence: 0.8,
-    }];
+    let happy =
+        serde_json::json!({"entity": null, "track": 1, "start_s": 2, "end_s": 5, "label": "happy", "confidence": 0.8});
+    t.emotions = vec![serde_json::from_value(happy).expect("an emotion")];
     t
 }
