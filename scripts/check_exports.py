@@ -270,6 +270,10 @@ def srt_file(path):
     import srt
 
     cues = [(c.start.total_seconds(), c.end.total_seconds(), c.content) for c in srt.parse(path.read_text())]
+    # SubRip has no place for a speaker but the text.
+    names = {e["speaker"] for e in speech if e.get("speaker")}
+    for name in names:
+        cues = [(a, b, text.replace(f"{name}: ", "").replace(f"{name}:\n", "")) for a, b, text in cues]
     equal(len(pysubs2.load(str(path)) if cues else []), len(cues))
     return subtitles(cues)
 

@@ -65,8 +65,8 @@ pub fn layout(timeline: &Timeline) -> Vec<Cue> {
     laid_out(timeline, false)
 }
 
-/// As [`layout`], with the speaker's name and a colon before the first words of each turn, for forms that have no other
-/// place for it.
+/// As [`layout`], where several speak with the speaker's name and a colon before the first words of each turn, for forms
+/// that have no other place for it.
 pub fn layout_named(timeline: &Timeline) -> Vec<Cue> {
     laid_out(timeline, true)
 }
@@ -75,6 +75,8 @@ fn laid_out(timeline: &Timeline, names: bool) -> Vec<Cue> {
     let mut speech: Vec<&AudioEvent> =
         timeline.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech).collect();
     speech.sort_by_key(|e| e.span);
+    let mut speakers = speech.iter().filter_map(|e| e.speaker.as_deref());
+    let names = names && speakers.next().is_some_and(|first| speakers.any(|other| other != first));
     let mut cues = Vec::new();
     let mut before = None;
     for event in speech {
