@@ -130,7 +130,7 @@ fn speech(span: Span, segment: &SpeechSegment) -> AudioEvent {
 }
 
 /// Brings `spans` into order and joins those that touch.
-fn join(spans: &mut Vec<Span>) {
+pub(super) fn join(spans: &mut Vec<Span>) {
     spans.sort_unstable();
     let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
     for &span in spans.iter() {

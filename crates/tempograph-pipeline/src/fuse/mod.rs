@@ -171,7 +171,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     // Who says who speaks knows better than we do.
     let mut speakers = turns::given(input.observations);
     if speakers.is_empty() {
-        speakers = speakers::turns(input.observations, &options.speakers);
+        speakers = speakers::turns(input.observations, input.heard.voice, &options.speakers);
     }
     let mut audio_events = audio::events(input, &speakers, &options.audio);
     prosody::fill(&mut audio_events, input.observations, &options.prosody);

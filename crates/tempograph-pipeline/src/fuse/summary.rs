@@ -82,7 +82,10 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
         }
     }
     if !read.is_empty() {
-        let _infallible = write!(text, " Read: “{}”.", shorten(&read.join(" · ")));
+        let more = read.len().saturating_sub(KINDS);
+        read.truncate(KINDS);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _infallible = write!(text, " Read: “{}”{more}.", shorten(&read.join("”, “")));
     }
 
     let mut sounds: BTreeMap<&str, usize> = BTreeMap::new();

@@ -16,6 +16,7 @@ use tempograph_core::{Claim, MediaTime, Observation, Span, VoicePrint, timeline:
 use tempograph_models::speakers::{FIRST_CENTRE, FRAMES, HOP, LOCAL_SPEAKERS};
 
 use self::cluster::{Item, Relations};
+use super::audio::join;
 
 /// When voices are one speaker, and when a speaker speaks.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,9 @@ pub struct SpeakerOptions {
     pub absorb_voice: f32,
     /// What a change of speaker within one voice of a window costs, in cosines.
     pub switch: f32,
+    /// Share of a turn, or of a stretch that a voice is known by, that voice activity must take for a voice. Low, because
+    /// distant speakers are heard in parts.
+    pub voiced: f64,
     /// Mean level from which a speaker speaks, 0 to 1.
     pub onset: f32,
     /// Mean level below which he stops.
@@ -55,6 +59,7 @@ impl Default for SpeakerOptions {
             absorb_below: MediaTime::from_millis(4000),
             absorb_voice: 0.42,
             switch: 0.2,
+            voiced: 0.2,
             onset: 0.5,
             offset: 0.35,
             longest_pause: MediaTime::from_millis(800),
@@ -118,8 +123,13 @@ const EDGE: MediaTime = MediaTime::from_millis(200);
 const FEWEST: usize = 5;
 
 /// Who speaks when, in order of start.
-pub(super) fn turns(observations: &[Observation], options: &SpeakerOptions) -> Vec<SpeakerTurn> {
-    let (mut windows, prints) = gather(observations);
+///
+/// With `voiced`, voice activity was listened for too, and what it does not take for a voice is none: the windows alone
+/// hear voices in music.
+pub(super) fn turns(observations: &[Observation], voiced: bool, options: &SpeakerOptions) -> Vec<SpeakerTurn> {
+    let voice = Voice::new(observations, voiced);
+    let (mut windows, mut prints) = gather(observations);
+    prints.retain(|p| voice.is_heard(p.span, options.voiced));
     for window in &mut windows {
         let first = prints.partition_point(|p| p.span.start < window.span.start - EDGE);
         let inside = prints[first..].iter().enumerate().take_while(|(_, p)| p.span.start < window.span.end);
@@ -127,8 +137,32 @@ pub(super) fn turns(observations: &[Observation], options: &SpeakerOptions) -> V
     }
     let voices = voices(&windows, &prints, options);
     let labels = assign(&prints, &voices, &windows, options.switch);
-    let spoken = activity::spoken(&windows, &labels, voices.len().max(1), options);
+    let mut spoken = activity::spoken(&windows, &labels, voices.len().max(1), options);
+    spoken.retain(|(span, _)| voice.is_heard(*span, options.voiced));
     named(spoken)
+}
+
+/// Where voice activity hears a voice, in order, each span once; `None` when nobody listened for it.
+struct Voice(Option<Vec<Span>>);
+
+impl Voice {
+    fn new(observations: &[Observation], voiced: bool) -> Self {
+        Self(voiced.then(|| {
+            let voice = observations.iter().filter(|o| matches!(o.claim, Claim::Voice { .. }));
+            let mut spans: Vec<Span> = voice.map(|o| o.span).collect();
+            join(&mut spans);
+            spans
+        }))
+    }
+
+    /// Whether at least `share` of `span` is voice.
+    fn is_heard(&self, span: Span, share: f64) -> bool {
+        let Some(spans) = &self.0 else { return true };
+        let first = spans.partition_point(|s| s.end <= span.start);
+        let inside = spans[first..].iter().take_while(|s| s.start < span.end);
+        let heard: f64 = inside.filter_map(|s| s.intersect(span)).map(|s| s.duration().as_secs_f64()).sum();
+        heard > 0.0 && heard >= share * span.duration().as_secs_f64()
+    }
 }
 
 /// Windows and prints in order of time.

@@ -62,7 +62,7 @@ fn windows(script: Script<'_>, frames: usize) -> Vec<Observation> {
 /// Turns as speaker, start and end in frames.
 fn decided(observations: &[Observation]) -> Vec<(String, i64, i64)> {
     let frame = |t: MediaTime| ((t.as_secs_f64() * 16_000.0 - 360.0) / HOP as f64).round().max(0.0) as i64;
-    turns(observations, &SpeakerOptions::default())
+    turns(observations, false, &SpeakerOptions::default())
         .into_iter()
         .map(|t| (t.speaker, frame(t.span.start), frame(t.span.end)))
         .collect()
@@ -109,7 +109,7 @@ fn a_gap_in_the_audio_is_nobodys_turn() {
         }
         all.push(window);
     }
-    let found = turns(&all, &SpeakerOptions::default());
+    let found = turns(&all, false, &SpeakerOptions::default());
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|t| t.speaker == "Speaker 1" && t.span.duration() < MediaTime::from_millis(5000)));
 }
@@ -117,9 +117,9 @@ fn a_gap_in_the_audio_is_nobodys_turn() {
 #[test]
 fn the_order_of_claims_does_not_matter() {
     let mut all = windows(&[(50, 400, 4), (420, 900, 7), (1000, 1500, 4)], 1700);
-    let want = turns(&all, &SpeakerOptions::default());
+    let want = turns(&all, false, &SpeakerOptions::default());
     all.reverse();
-    assert_eq!(turns(&all, &SpeakerOptions::default()), want);
+    assert_eq!(turns(&all, false, &SpeakerOptions::default()), want);
 }
 
 /// More prints than are clustered at once, as after two hours of talk.
@@ -179,7 +179,7 @@ proptest! {
         script in prop::collection::vec((0usize..1500, 20usize..300, 0usize..4), 0..8),
     ) {
         let script: Vec<_> = script.into_iter().map(|(a, len, who)| (a, a + len, who * 3)).collect();
-        let found = turns(&windows(&script, 1800), &SpeakerOptions::default());
+        let found = turns(&windows(&script, 1800), false, &SpeakerOptions::default());
         prop_assert!(found.windows(2).all(|p| p[0].span.start <= p[1].span.start));
         let mut known = 0;
         for turn in &found {
@@ -193,4 +193,17 @@ proptest! {
             prop_assert!(own.windows(2).all(|p| p[0].span.end < p[1].span.start));
         }
     }
+}
+
+#[test]
+fn what_voice_activity_takes_for_music_is_nobody() {
+    let all = windows(&[(50, 300, 1), (600, 900, 2)], 1000);
+    let mut with_voice = all.clone();
+    let at = |frame: usize| MediaTime::from_ticks((frame * HOP) as i64, 1, 16_000);
+    let voice = Observation { span: Span::new(at(100), at(280)), claim: Claim::Voice { confidence: 0.9 } };
+    with_voice.push(voice);
+    let names = |found: Vec<SpeakerTurn>| found.into_iter().map(|t| t.speaker).collect::<Vec<_>>();
+    assert_eq!(names(turns(&with_voice, true, &SpeakerOptions::default())), ["Speaker 1"]);
+    assert_eq!(names(turns(&all, false, &SpeakerOptions::default())), ["Speaker 1", "Speaker 2"]);
+    assert!(turns(&all, true, &SpeakerOptions::default()).is_empty());
 }
