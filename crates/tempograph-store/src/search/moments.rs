@@ -13,7 +13,7 @@ use tempograph_core::{
 use super::words;
 
 /// Raised whenever the same timeline gives other moments than before: runs are then indexed anew.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// Characters of a moment's text; what is longer is cut. Sentences and lines of text are far shorter.
 const MAX_TEXT: usize = 2000;
@@ -48,6 +48,12 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Self; 7] =
         [Self::Speech, Self::Sound, Self::Text, Self::Object, Self::Event, Self::Emotion, Self::Description];
+
+    /// Whether both rest on the same evidence: what objects do is known from where they are seen.
+    pub(crate) fn same_evidence(self, other: Self) -> bool {
+        let seen = |kind| matches!(kind, Self::Object | Self::Event);
+        self == other || seen(self) && seen(other)
+    }
 
     /// The name as in JSON and `--kind`.
     pub fn as_str(self) -> &'static str {
@@ -122,7 +128,8 @@ pub fn moments(timeline: &Timeline) -> Vec<Moment> {
             AudioEventKind::Speech => speech(event, &mut all),
             AudioEventKind::Sound => all.extend(event.label.as_deref().and_then(|label| {
                 let details = Details { labels: vec![label.to_owned()], ..Details::default() };
-                moment(Kind::Sound, event.span, label, event.confidence, details)
+                // A class alone says what it is; that it is heard tells a bark from the sight of a dog.
+                moment(Kind::Sound, event.span, &format!("{label} is heard"), event.confidence, details)
             })),
             AudioEventKind::Silence => {}
         }
@@ -284,7 +291,7 @@ mod tests {
                 ("Ask what you can do for your country.", 7.0, 11.0),
             ]
         );
-        assert_eq!(of(Kind::Sound, &all), [("Bark", 20.0, 20.5), ("Dog", 20.0, 20.6)]);
+        assert_eq!(of(Kind::Sound, &all), [("Bark is heard", 20.0, 20.5), ("Dog is heard", 20.0, 20.6)]);
         assert_eq!(of(Kind::Text, &all), [("TAXI", 30.0, 34.0)]);
         assert_eq!(of(Kind::Object, &all), [("car", 3.0, 9.0), ("dog", 18.0, 26.0), ("person", 1.0, 12.0)]);
         assert_eq!(of(Kind::Event, &all), [("person approaches car", 4.0, 6.0)]);

@@ -39,7 +39,7 @@ fn one_moment(a: Span, b: Span) -> bool {
 
 /// Takes `found` in, into the hit of the same moment where there is one.
 ///
-/// A further kind of evidence adds its score; more of the same kind adds none.
+/// Evidence of another kind adds its score; more of the same adds none.
 pub(super) fn join(hits: &mut Vec<Hit>, found: Hit) {
     let Some(first) = found.matches.first() else { return };
     let same = |hit: &&mut Hit| hit.video.id == found.video.id && one_moment(hit.span, found.span);
@@ -50,7 +50,7 @@ pub(super) fn join(hits: &mut Vec<Hit>, found: Hit) {
     if hit.matches.iter().any(|m| m.kind == first.kind && m.text == first.text) {
         return;
     }
-    if hit.matches.iter().all(|m| m.kind != first.kind) {
+    if !hit.matches.iter().any(|m| m.kind.same_evidence(first.kind)) {
         hit.score += found.score;
     }
     hit.matches.extend(found.matches);

@@ -87,9 +87,13 @@ fn a_bark_is_heard_before_a_dog_is_seen() {
             embed(&p.library);
         }
         let hits = ask(&p.library, &Query::new("dog barking"));
-        assert_eq!((hits[0].matches[0].kind, hits[0].matches[0].text.as_str()), (Kind::Sound, "Bark"), "{hits:#?}");
+        assert_eq!(
+            (hits[0].matches[0].kind, hits[0].matches[0].text.as_str()),
+            (Kind::Sound, "Bark is heard"),
+            "{hits:#?}"
+        );
         assert_eq!(hits[0].video.id, "v");
-        assert_eq!(hits[0].matches[1].text, "Dog", "one moment, one hit");
+        assert_eq!(hits[0].matches[1].text, "Dog is heard", "one moment, one hit");
     }
     let similar = ask(&p.library, &Query::new("puppy"));
     assert!(similar[0].matches[0].similarity.is_some_and(|s| s > 0.9), "{similar:#?}");
@@ -136,7 +140,7 @@ fn indexing_again_changes_nothing_and_a_run_replaces_its_moments() {
     quiet.audio_events.retain(|e| e.label.as_deref() != Some("Bark"));
     put(&p.library, &quiet, "p");
     assert_eq!(count(&p.library, "phrase"), before.1 - 1);
-    assert!(ask(&p.library, &Query::new("bark")).iter().all(|h| h.matches[0].text != "Bark"));
+    assert!(ask(&p.library, &Query::new("bark")).iter().all(|h| h.matches[0].text != "Bark is heard"));
     // The place of the vector that is gone is used again.
     let mut other = quiet.clone();
     other.video.id = "w".into();
@@ -158,7 +162,11 @@ fn each_kind_is_found_in_the_latest_run_that_has_it() {
         ask(&p.library, &Query::new(question)).into_iter().map(|h| h.matches[0].text.clone()).collect()
     };
     assert_eq!(texts("country").len(), 2);
-    assert!(texts("dog").iter().all(|t| t == "Dog"), "the dog is no longer seen, but still heard: {:?}", texts("dog"));
+    assert!(
+        texts("dog").iter().all(|t| t == "Dog is heard"),
+        "the dog is no longer seen, but still heard: {:?}",
+        texts("dog")
+    );
     let run: i64 = p.library.connection().query_row("SELECT min(id) FROM run", [], |row| row.get(0)).unwrap();
     p.library.connection().execute("DELETE FROM run WHERE id = ?1", [run]).unwrap();
     assert!(texts("country").is_empty());
@@ -182,16 +190,16 @@ fn another_model_begins_anew() {
     let p = place(&[testing::timeline("v")]);
     embed(&p.library);
     let other = Space { model: "other".into(), dims: 2 };
-    let vectors: BTreeMap<&str, Vec<f32>> = [("Bark", vec![1.0, 0.0])].into();
+    let vectors: BTreeMap<&str, Vec<f32>> = [("Bark is heard", vec![1.0, 0.0])].into();
     p.library.put_vectors(&other, &vectors).unwrap();
-    assert!(p.library.without_vector("other", &["Bark", "Dog", "Dog"]).unwrap() == [1]);
+    assert!(p.library.without_vector("other", &["Bark is heard", "Dog is heard", "Dog is heard"]).unwrap() == [1]);
     let files = || std::fs::read_dir(p.library.root().join("vectors")).unwrap().count();
     assert_eq!(files(), 1, "the old file is gone");
     let old = QueryVector { space: space(), vector: vector("puppy") };
     assert!(p.library.search(&Query::new("puppy"), Some(&old)).unwrap().is_empty(), "no comparing of spaces");
     let new = QueryVector { space: other.clone(), vector: vec![1.0, 0.0] };
-    assert_eq!(p.library.search(&Query::new("puppy"), Some(&new)).unwrap()[0].matches[0].text, "Bark");
-    let wrong: BTreeMap<&str, Vec<f32>> = [("Bark", vec![1.0])].into();
+    assert_eq!(p.library.search(&Query::new("puppy"), Some(&new)).unwrap()[0].matches[0].text, "Bark is heard");
+    let wrong: BTreeMap<&str, Vec<f32>> = [("Bark is heard", vec![1.0])].into();
     assert_eq!(p.library.put_vectors(&other, &wrong).unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
