@@ -39,6 +39,7 @@ CREATE TABLE moment (
 ) STRICT;
 CREATE INDEX moment_by_run ON moment (run, kind, starts);
 CREATE INDEX moment_by_phrase ON moment (phrase, confidence DESC);
+CREATE INDEX moment_by_phrase_and_kind ON moment (phrase, kind, starts);
 
 -- What moments are narrowed down by: `label:dog`, `speaker:speaker 1`, `event:approach`.
 CREATE TABLE moment_tag (

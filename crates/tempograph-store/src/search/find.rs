@@ -60,9 +60,9 @@ impl Library {
         }
         let Some(asked) = words::asked(&query.text) else { return Ok(Vec::new()) };
         let wanted = (limit * PHRASES_PER_HIT).max(MIN_PHRASES);
-        let allowed = filter.phrases(&connection)?;
-        let (worded, exact) = by_words(&connection, &asked, allowed.as_ref(), wanted)?;
-        let close = self.by_meaning(&connection, vector, query.min_cosine, allowed.as_ref(), wanted)?;
+        let mut allowed = Allowed::new(&filter, &connection);
+        let (worded, exact) = by_words(&connection, &asked, &mut allowed, wanted)?;
+        let close = self.by_meaning(&connection, vector, query.min_cosine, &mut allowed, wanted)?;
         let close_ids: Vec<i64> = close.iter().map(|c| c.0).collect();
         let cosines: HashMap<i64, f32> = close.into_iter().collect();
 
@@ -89,7 +89,7 @@ impl Library {
     /// What the filter lets through, in order of time.
     fn listed(&self, connection: &Connection, filter: &Filter, limit: usize) -> Result<Vec<Hit>> {
         let mut hits = Vec::new();
-        for row in filter.rows(connection, "", "run.video, moment.starts, moment.id", Vec::new(), limit * 2)? {
+        for row in filter.rows(connection, &filter.sql, "run.video, moment.starts, moment.id", Vec::new(), limit * 2)? {
             rank::join(&mut hits, hit(row, 0.0, None));
         }
         hits.truncate(limit);
@@ -105,7 +105,7 @@ impl Library {
         connection: &Connection,
         vector: Option<&QueryVector>,
         min_cosine: f32,
-        allowed: Option<&HashSet<i64>>,
+        allowed: &mut Allowed<'_>,
         wanted: usize,
     ) -> Result<Vec<(i64, f32)>> {
         let Some(vector) = vector.filter(|v| v.vector.len() == v.space.dims) else { return Ok(Vec::new()) };
@@ -122,7 +122,9 @@ impl Library {
         let mut close = Vec::new();
         for (position, score) in near {
             let id: Option<i64> = phrase.query_row([position as i64], |row| row.get(0)).optional().map_err(&failed)?;
-            if let Some(id) = id.filter(|id| allowed.is_none_or(|a| a.contains(id))) {
+            if let Some(id) = id
+                && allowed.lets(id)?
+            {
                 close.push((id, score));
                 if close.len() >= wanted {
                     break;
@@ -138,7 +140,7 @@ impl Library {
 fn by_words(
     connection: &Connection,
     asked: &Asked,
-    allowed: Option<&HashSet<i64>>,
+    allowed: &mut Allowed<'_>,
     wanted: usize,
 ) -> Result<(Vec<i64>, usize)> {
     let failed = store_error("search");
@@ -155,7 +157,7 @@ fn by_words(
         let mut rows = statement.query([question]).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
             let id: i64 = row.get(0).map_err(&failed)?;
-            if allowed.is_none_or(|a| a.contains(&id)) && seen.insert(id) {
+            if seen.insert(id) && allowed.lets(id)? {
                 found.push(id);
                 if found.len() >= wanted {
                     break;
@@ -254,31 +256,69 @@ fn thumbnail(connection: &Connection, video: &str, at: MediaTime) -> Result<Opti
     Ok(nearest.map(|(_, picture)| picture))
 }
 
+/// Which phrases have a moment that a filter lets through.
+struct Allowed<'a> {
+    filter: &'a Filter,
+    connection: &'a Connection,
+    asked: HashMap<i64, bool>,
+    all: Option<HashSet<i64>>,
+}
+
+impl<'a> Allowed<'a> {
+    /// Phrases asked for one by one, 20 µs each, before it is cheaper to list those of a strict filter.
+    const ONE_BY_ONE: usize = 1000;
+
+    fn new(filter: &'a Filter, connection: &'a Connection) -> Self {
+        Self { filter, connection, asked: HashMap::new(), all: None }
+    }
+
+    fn lets(&mut self, phrase: i64) -> Result<bool> {
+        if self.filter.sql.is_empty() {
+            return Ok(true);
+        }
+        if self.all.is_none() && self.asked.len() >= Self::ONE_BY_ONE {
+            self.all = Some(self.filter.phrases(self.connection)?);
+        }
+        if let Some(all) = &self.all {
+            return Ok(all.contains(&phrase));
+        }
+        if let Some(&known) = self.asked.get(&phrase) {
+            return Ok(known);
+        }
+        let lets = self.filter.lets(self.connection, phrase)?;
+        self.asked.insert(phrase, lets);
+        Ok(lets)
+    }
+}
+
 /// What of a query narrows down, as conditions on `moment` and `run`.
 struct Filter {
+    /// To go through everything that is let through.
     sql: String,
+    /// The same, with the same values, to judge moments one by one.
+    each: String,
     values: Vec<Value>,
 }
 
 impl Filter {
     fn of(query: &Query) -> Self {
-        let mut filter = Self { sql: String::new(), values: Vec::new() };
+        let mut filter = Self { sql: String::new(), each: String::new(), values: Vec::new() };
         filter.any("run.video", query.videos.iter().cloned());
         filter.any("moment.kind", query.kinds.iter().map(|k| k.as_str().to_owned()));
         for (name, values) in [("label", &query.labels), ("speaker", &query.speakers), ("event", &query.events)] {
             if !values.is_empty() {
                 filter.sql += " AND moment.id IN (SELECT moment FROM moment_tag WHERE TRUE";
+                filter.each += " AND EXISTS (SELECT 1 FROM moment_tag WHERE moment = moment.id";
                 filter.any("tag", values.iter().map(|v| tag(name, v)));
                 filter.sql.push(')');
+                filter.each.push(')');
             }
         }
         if let Some(from) = query.from {
-            filter.sql += " AND moment.ends > ?";
-            filter.values.push(from.nanos().into());
+            filter.and(" AND moment.ends > ?", from.nanos());
         }
         if let Some(to) = query.to {
-            filter.sql += " AND moment.starts < ?";
-            filter.values.push(to.nanos().into());
+            filter.and(" AND moment.starts < ?", to.nanos());
         }
         filter
     }
@@ -288,33 +328,53 @@ impl Filter {
         self.values.extend(values.map(Value::from));
         let count = self.values.len() - before;
         if count > 0 {
-            self.sql += &format!(" AND {column} IN ({})", vec!["?"; count].join(", "));
+            let condition = format!(" AND {column} IN ({})", vec!["?"; count].join(", "));
+            self.sql += &condition;
+            self.each += &condition;
         }
     }
 
-    /// The phrases of the moments it lets through; `None` when it lets all through.
-    fn phrases(&self, connection: &Connection) -> Result<Option<HashSet<i64>>> {
-        if self.sql.is_empty() {
-            return Ok(None);
-        }
+    fn and(&mut self, condition: &str, value: i64) {
+        self.sql += condition;
+        self.each += condition;
+        self.values.push(value.into());
+    }
+
+    /// Whether it lets a moment of `phrase` through.
+    fn lets(&self, connection: &Connection, phrase: i64) -> Result<bool> {
+        let failed = store_error("search");
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM moment JOIN run ON run.id = moment.run WHERE moment.phrase = ?{})",
+            self.each
+        );
+        let values = std::iter::once(Value::from(phrase)).chain(self.values.iter().cloned());
+        connection
+            .prepare_cached(&sql)
+            .and_then(|mut s| s.query_row(params_from_iter(values), |row| row.get(0)))
+            .map_err(&failed)
+    }
+
+    /// The phrases of the moments it lets through.
+    fn phrases(&self, connection: &Connection) -> Result<HashSet<i64>> {
         let failed = store_error("search");
         let sql =
             format!("SELECT DISTINCT moment.phrase FROM moment JOIN run ON run.id = moment.run WHERE TRUE{}", self.sql);
         let mut statement = connection.prepare_cached(&sql).map_err(&failed)?;
         let rows = statement.query_map(params_from_iter(&self.values), |row| row.get(0)).map_err(&failed)?;
-        Ok(Some(rows.collect::<Result<_, _>>().map_err(&failed)?))
+        rows.collect::<Result<_, _>>().map_err(&failed)
     }
 
     /// The moments of a phrase that it lets through, surest first.
     fn moments(&self, connection: &Connection, phrase: i64, limit: usize) -> Result<Vec<Row>> {
         let order = "moment.confidence DESC, moment.id";
-        self.rows(connection, " AND moment.phrase = ?", order, vec![phrase.into()], limit)
+        let conditions = format!(" AND moment.phrase = ?{}", self.each);
+        self.rows(connection, &conditions, order, vec![phrase.into()], limit)
     }
 
     fn rows(
         &self,
         connection: &Connection,
-        further: &str,
+        conditions: &str,
         order: &str,
         mut values: Vec<Value>,
         limit: usize,
@@ -325,8 +385,7 @@ impl Filter {
                     moment.details
              FROM moment JOIN run ON run.id = moment.run JOIN video ON video.id = run.video
                   JOIN phrase ON phrase.id = moment.phrase
-             WHERE TRUE{further}{} ORDER BY {order} LIMIT ?",
-            self.sql
+             WHERE TRUE{conditions} ORDER BY {order} LIMIT ?"
         );
         values.extend(self.values.iter().cloned());
         values.push((limit as i64).into());
