@@ -74,7 +74,7 @@ fn clear(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// [`write`] as a part of an analysis: what fails is an issue of the result.
+/// [`write()`] as a part of an analysis: what fails is an issue of the result.
 ///
 /// # Errors
 /// When `cancel` was raised or the disk is full.

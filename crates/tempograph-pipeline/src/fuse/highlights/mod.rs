@@ -1,8 +1,8 @@
 //! Highlights: the moments worth keeping, with a score from 0 to 1 and the reasons in words.
 //!
-//! Five [signals](signals) say for each quarter second how much there is to see, hear or feel. A
+//! Five [signals] say for each quarter second how much there is to see, hear or feel. A
 //! window's score is the weighted mean, over the signals this video has, of half their mean and
-//! half their peak within it. The best windows that do not overlap win; their [edges](edges) move to
+//! half their peak within it. The best windows that do not overlap win; their [edges] move to
 //! cuts and sentence ends.
 //!
 //! **Invariant:** pure and deterministic, like all of fusion: a function of the timeline, the
