@@ -116,7 +116,7 @@ class Faces:
         tensor = cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB).astype(np.float32) / 127.5 - 1
         tensor = np.ascontiguousarray(tensor.transpose(2, 0, 1)[None])
         outputs = self.faces.run(None, {self.inputs[0].name: tensor})
-        logits = next(o for o in outputs if o.shape[-1] == 1).reshape(-1)
+        logits = next(o for o in outputs if o.shape[-1] != 16).reshape(-1)
         offsets = next(o for o in outputs if o.shape[-1] == 16)[0]
         found = np.flatnonzero(logits > 0)
         if not len(found):
