@@ -11,8 +11,8 @@ use tempograph_core::{Observation, Result};
 use tempograph_models::whisper::{TranscribeOptions, Whisper};
 
 use super::{
+    recording::samples,
     speech::{SpeechChunk, Transcriber},
-    vad::samples,
 };
 
 /// Recognises speech with Whisper.

@@ -44,7 +44,7 @@ pub struct DepthAnalyzer {
     estimator: Box<dyn EstimateDepth>,
     objects: Arc<dyn Objects>,
     fps: f64,
-    watch: Option<Watch>,
+    watch: Watch,
     /// The maps since the last object, joined, and their claims, which lack its key.
     bytes: Vec<u8>,
     claims: Vec<(Span, DepthMap)>,
@@ -53,13 +53,11 @@ pub struct DepthAnalyzer {
 impl DepthAnalyzer {
     /// Looks `fps` times a second; `gate` of `None` runs the model each time.
     pub fn new(estimator: Box<dyn EstimateDepth>, objects: Arc<dyn Objects>, fps: f64, gate: Option<Gate>) -> Self {
-        Self { estimator, objects, fps, watch: gate.map(Watch::new), bytes: Vec::new(), claims: Vec::new() }
+        Self { estimator, objects, fps, watch: Watch::new(gate), bytes: Vec::new(), claims: Vec::new() }
     }
 
     fn flush(&mut self, out: &mut Vec<Observation>) -> Result<()> {
-        if let Some(watch) = &mut self.watch {
-            watch.forget();
-        }
+        self.watch.forget();
         if self.claims.is_empty() {
             return Ok(());
         }
@@ -83,10 +81,7 @@ impl FrameAnalyzer for DepthAnalyzer {
     }
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
-        let unchanged = match &mut self.watch {
-            Some(watch) => watch.unchanged(frame)?,
-            None => false,
-        };
+        let unchanged = self.watch.unchanged(frame)?;
         let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
         if let Some((_, last)) = self.claims.last().filter(|_| unchanged) {
             let again = DepthMap { frame: frame.index, ..last.clone() };

@@ -58,7 +58,7 @@ pub struct DetectAnalyzer {
     detector: Box<dyn Detector>,
     looks: Option<Box<dyn ImageEmbedder>>,
     fps: f64,
-    watch: Option<Watch>,
+    watch: Watch,
     last: Detections,
     counts: DetectCounts,
 }
@@ -67,7 +67,7 @@ impl DetectAnalyzer {
     /// Runs `detector`, which [`detector_options`] suits.
     pub fn new(detector: Box<dyn Detector>, settings: DetectSettings) -> Self {
         let DetectSettings { fps, gate } = settings;
-        let watch = gate.map(Watch::new);
+        let watch = Watch::new(gate);
         Self { detector, looks: None, fps, watch, last: Detections::default(), counts: DetectCounts::default() }
     }
 
@@ -121,10 +121,7 @@ impl FrameAnalyzer for DetectAnalyzer {
     }
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
-        let unchanged = match &mut self.watch {
-            Some(watch) => watch.unchanged(frame)?,
-            None => false,
-        };
+        let unchanged = self.watch.unchanged(frame)?;
         if unchanged {
             self.counts.repeated += 1;
         } else {
@@ -137,9 +134,7 @@ impl FrameAnalyzer for DetectAnalyzer {
     }
 
     fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
-        if let Some(watch) = &mut self.watch {
-            watch.forget();
-        }
+        self.watch.forget();
         Ok(())
     }
 

@@ -21,7 +21,7 @@ const PIXEL_STEPS: f32 = 10.0;
 /// The stage `faces`.
 pub struct FaceAnalyzer {
     search: FaceSearch,
-    watch: Option<Watch>,
+    watch: Watch,
     last: Vec<FaceSeen>,
     /// Whether small faces were looked for in the last look.
     tiles: bool,
@@ -30,7 +30,7 @@ pub struct FaceAnalyzer {
 impl FaceAnalyzer {
     /// Looks with `search`; with a `gate` the last answer stands where nothing changed.
     pub fn new(search: FaceSearch, gate: Option<Gate>) -> Self {
-        Self { search, watch: gate.map(Watch::new), last: Vec::new(), tiles: false }
+        Self { search, watch: Watch::new(gate), last: Vec::new(), tiles: false }
     }
 
     fn look(&mut self, frame: &Frame, tiles: bool) -> Result<Vec<FaceSeen>> {
@@ -58,10 +58,7 @@ impl FrameAnalyzer for FaceAnalyzer {
         // From the time alone, so that a resumed run decides the same.
         let slot = (frame.time.as_secs_f64() * RATE_FPS + 0.5).floor() as i64;
         let tiles = slot.rem_euclid(TILES_EVERY) == 0;
-        let unchanged = match &mut self.watch {
-            Some(watch) => watch.unchanged(frame)?,
-            None => false,
-        };
+        let unchanged = self.watch.unchanged(frame)?;
         if !unchanged || tiles && !self.tiles {
             self.last = self.look(frame, tiles)?;
             self.tiles = tiles;
@@ -74,9 +71,7 @@ impl FrameAnalyzer for FaceAnalyzer {
 
     fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
         // A resumed run looks anew here, so this one does too.
-        if let Some(watch) = &mut self.watch {
-            watch.forget();
-        }
+        self.watch.forget();
         Ok(())
     }
 

@@ -25,7 +25,7 @@ impl Default for Gate {
 /// Compares each frame with the one that was last looked at.
 #[derive(Debug)]
 pub struct Watch {
-    gate: Gate,
+    gate: Option<Gate>,
     seen: Option<Seen>,
 }
 
@@ -37,8 +37,8 @@ struct Seen {
 }
 
 impl Watch {
-    /// Has seen nothing yet.
-    pub fn new(gate: Gate) -> Self {
+    /// Has seen nothing yet. Without a gate every frame counts as changed.
+    pub fn new(gate: Option<Gate>) -> Self {
         Self { gate, seen: None }
     }
 
@@ -47,11 +47,12 @@ impl Watch {
     /// # Errors
     /// When its pixels cannot be converted.
     pub fn unchanged(&mut self, frame: &Frame) -> Result<bool> {
+        let Some(gate) = self.gate else { return Ok(false) };
         let (size, luma) = (frame.picture.size(), luma(frame.picture.as_ref())?);
         if let Some(seen) = &self.seen
             && seen.size == size
-            && (frame.time - seen.time).nanos() < self.gate.refresh.nanos()
-            && unchanged(&seen.luma, &luma, self.gate)
+            && (frame.time - seen.time).nanos() < gate.refresh.nanos()
+            && unchanged(&seen.luma, &luma, gate)
         {
             return Ok(true);
         }

@@ -8,12 +8,8 @@ use tempograph_core::{
 };
 use tempograph_models::sounds::{Class, HOP, WINDOW, Yamnet};
 
-use super::vad::{duration, samples};
+use super::recording::{Join, Recording, duration, quantized};
 
-/// A longer gap in the audio starts a recording of its own; a shorter one is heard as silence.
-const LONGEST_FILLED_GAP: MediaTime = MediaTime::from_millis(1000);
-/// Blocks may be this far off the running clock, which containers with coarse time stamps are.
-const JITTER: MediaTime = MediaTime::from_millis(40);
 /// The first window begins this many samples before the recording, so that every moment lies in two windows.
 const LEAD: usize = HOP;
 /// A last window holds at least this many samples (0.24 s): fewer are judged by the windows before.
@@ -30,11 +26,8 @@ const FLOOR_DB: f32 = -100.0;
 /// Measures what sounds there are with YAMNet.
 pub struct Sounds {
     yamnet: Yamnet,
-    /// Presentation time of the first sample of this recording.
-    origin: Option<MediaTime>,
-    /// Samples heard since then.
-    heard: u64,
-    /// Windows scored since then.
+    recording: Recording,
+    /// Windows of it scored so far.
     scored: u64,
     /// The samples from the next window's start on, as 16-bit numbers: exact to keep and half as long.
     pending: Vec<i16>,
@@ -45,17 +38,17 @@ pub struct Sounds {
 impl Sounds {
     /// Measures with `yamnet`.
     pub fn new(yamnet: Yamnet) -> Self {
-        Self { yamnet, origin: None, heard: 0, scored: 0, pending: Vec::new(), levels: Vec::new() }
+        Self { yamnet, recording: Recording::default(), scored: 0, pending: Vec::new(), levels: Vec::new() }
     }
 
     fn hear(&mut self, new: impl Iterator<Item = i16>) {
-        if self.heard == 0 && self.scored == 0 && self.pending.is_empty() {
+        if self.recording.heard == 0 && self.scored == 0 && self.pending.is_empty() {
             self.pending.resize(LEAD, 0);
         }
-        let before = self.heard;
+        let before = self.recording.heard;
         let old = self.pending.len();
         self.pending.extend(new);
-        self.heard += (self.pending.len() - old) as u64;
+        self.recording.heard += (self.pending.len() - old) as u64;
         // Whole pieces that ended just now; the first may have begun among the samples from before.
         let open = (before % LEVEL as u64) as usize;
         let unmeasured = &self.pending[old - open.min(old)..];
@@ -64,7 +57,7 @@ impl Sounds {
 
     /// Scores and claims `windows` windows.
     fn score(&mut self, windows: usize, out: &mut Vec<Observation>) -> Result<()> {
-        let Some(origin) = self.origin.filter(|_| windows > 0) else { return Ok(()) };
+        let Some(origin) = self.recording.origin.filter(|_| windows > 0) else { return Ok(()) };
         let mut claim = SoundScores { window: duration(WINDOW as u64), ..SoundScores::default() };
         let mut known: Vec<usize> = Vec::new();
         let silent: Vec<bool> = (0..windows)
@@ -104,9 +97,9 @@ impl Sounds {
     fn settle(&mut self, out: &mut Vec<Observation>) -> Result<()> {
         let whole = if self.pending.len() < WINDOW { 0 } else { (self.pending.len() - WINDOW) / HOP + 1 };
         self.score(whole, out)?;
-        let Some(origin) = self.origin.filter(|_| !self.levels.is_empty()) else { return Ok(()) };
+        let Some(origin) = self.recording.origin.filter(|_| !self.levels.is_empty()) else { return Ok(()) };
         let levels = std::mem::take(&mut self.levels);
-        let end = self.heard / LEVEL as u64 * LEVEL as u64;
+        let end = self.recording.heard / LEVEL as u64 * LEVEL as u64;
         let start = end - (levels.len() * LEVEL) as u64;
         let span = Span::new(origin + duration(start), origin + duration(end));
         out.push(Observation { span, claim: Claim::AudioLevels { levels } });
@@ -116,15 +109,14 @@ impl Sounds {
     /// Ends the recording: what is left is heard as if silence followed.
     fn end(&mut self, out: &mut Vec<Observation>) -> Result<()> {
         self.settle(out)?;
-        while self.pending.len() >= LEAST.max(1) && self.origin.is_some() {
+        while self.pending.len() >= LEAST.max(1) && self.recording.origin.is_some() {
             let rest = self.pending.len();
             // Of the last window only what begins in it is left after it.
             self.pending.resize(rest.max(WINDOW), 0);
             self.score(1, out)?;
             self.pending.truncate(rest.saturating_sub(HOP));
         }
-        self.origin = None;
-        (self.heard, self.scored) = (0, 0);
+        (self.recording, self.scored) = (Recording::default(), 0);
         self.pending.clear();
         self.levels.clear();
         Ok(())
@@ -138,10 +130,6 @@ fn decibels(samples: &[i16]) -> f32 {
     ((20.0 * rms.log10() * 10.0).round() as f32 / 10.0).max(FLOOR_DB)
 }
 
-fn sixteen_bits(sample: f32) -> i16 {
-    (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
-}
-
 impl AudioAnalyzer for Sounds {
     fn name(&self) -> &'static str {
         "sounds"
@@ -149,20 +137,13 @@ impl AudioAnalyzer for Sounds {
 
     fn push(&mut self, block: &AudioBlock, out: &mut Vec<Observation>) -> Result<()> {
         let mut rest: &[f32] = &block.samples;
-        if let Some(origin) = self.origin {
-            let expected = origin + duration(self.heard);
-            if block.start > expected + LONGEST_FILLED_GAP {
-                self.end(out)?;
-            } else if block.start > expected + JITTER {
-                let silence = samples(block.start - expected) as usize;
-                self.hear(std::iter::repeat_n(0, silence));
-            } else if block.start + JITTER < expected {
-                let heard = samples(expected - block.start) as usize;
-                rest = rest.get(heard..).unwrap_or_default();
-            }
+        match self.recording.join(block) {
+            Join::Anew => self.end(out)?,
+            Join::After(silence) => self.hear(std::iter::repeat_n(0, silence)),
+            Join::Overlap(heard) => rest = rest.get(heard..).unwrap_or_default(),
         }
-        self.origin.get_or_insert(block.start);
-        self.hear(rest.iter().map(|&s| sixteen_bits(s)));
+        self.recording.origin.get_or_insert(block.start);
+        self.hear(rest.iter().map(|&s| quantized(s)));
         Ok(())
     }
 
@@ -171,17 +152,17 @@ impl AudioAnalyzer for Sounds {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let Some(origin) = self.origin else { return Vec::new() };
+        let Some(origin) = self.recording.origin else { return Vec::new() };
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&origin.nanos().to_le_bytes());
-        bytes.extend_from_slice(&self.heard.to_le_bytes());
+        bytes.extend_from_slice(&self.recording.heard.to_le_bytes());
         bytes.extend_from_slice(&self.scored.to_le_bytes());
         bytes.extend(self.pending.iter().flat_map(|s| s.to_le_bytes()));
         bytes
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<()> {
-        (self.origin, self.heard, self.scored) = (None, 0, 0);
+        (self.recording, self.scored) = (Recording::default(), 0);
         self.pending.clear();
         self.levels.clear();
         if snapshot.is_empty() {
@@ -195,8 +176,8 @@ impl AudioAnalyzer for Sounds {
         if version != VERSION || rest.len() % 2 != 0 || rest.len() > 2 * WINDOW {
             return Err(wrong());
         }
-        self.origin = Some(MediaTime::from_nanos(i64::from_le_bytes(*origin)));
-        self.heard = u64::from_le_bytes(*heard);
+        let origin = Some(MediaTime::from_nanos(i64::from_le_bytes(*origin)));
+        self.recording = Recording { origin, heard: u64::from_le_bytes(*heard) };
         self.scored = u64::from_le_bytes(*scored);
         self.pending = rest.as_chunks::<2>().0.iter().map(|&b| i16::from_le_bytes(b)).collect();
         Ok(())

@@ -37,14 +37,14 @@ impl ReadText for Reader {
 pub struct TextAnalyzer {
     reader: Box<dyn ReadText>,
     fps: f64,
-    watch: Option<Watch>,
+    watch: Watch,
     last: Vec<TextLine>,
 }
 
 impl TextAnalyzer {
     /// Looks `fps` times a second; `gate` of `None` runs the models each time.
     pub fn new(reader: Box<dyn ReadText>, fps: f64, gate: Option<Gate>) -> Self {
-        Self { reader, fps, watch: gate.map(Watch::new), last: Vec::new() }
+        Self { reader, fps, watch: Watch::new(gate), last: Vec::new() }
     }
 }
 
@@ -58,10 +58,7 @@ impl FrameAnalyzer for TextAnalyzer {
     }
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
-        let unchanged = match &mut self.watch {
-            Some(watch) => watch.unchanged(frame)?,
-            None => false,
-        };
+        let unchanged = self.watch.unchanged(frame)?;
         if !unchanged {
             self.last = self.reader.read(frame)?;
             self.last.retain(|line| line.confidence >= CONFIDENCE);
@@ -72,9 +69,7 @@ impl FrameAnalyzer for TextAnalyzer {
     }
 
     fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
-        if let Some(watch) = &mut self.watch {
-            watch.forget();
-        }
+        self.watch.forget();
         Ok(())
     }
 

@@ -2,26 +2,10 @@
 //!
 //! [`Vad`] measures (one probability for each 32 ms, the dear part); [`voices`] decides from what was measured.
 
-use tempograph_core::{
-    AudioAnalyzer, AudioBlock, Claim, Error, ErrorKind, MediaTime, Observation, Result, SPEECH_SAMPLE_RATE, Span,
-};
+use tempograph_core::{AudioAnalyzer, AudioBlock, Claim, Error, ErrorKind, MediaTime, Observation, Result, Span};
 use tempograph_models::vad::{SegmentOptions, Segmenter, Silero, Stretch, WINDOW, pad};
 
-/// A longer gap in the audio starts a recording of its own; a shorter one is heard as silence.
-const LONGEST_FILLED_GAP: MediaTime = MediaTime::from_millis(1000);
-/// Blocks may be this far off the running clock, which containers with coarse time stamps are.
-const JITTER: MediaTime = MediaTime::from_millis(40);
-
-/// The length of `samples`.
-pub(super) fn duration(samples: u64) -> MediaTime {
-    MediaTime::from_ticks(i64::try_from(samples).unwrap_or(i64::MAX), 1, SPEECH_SAMPLE_RATE as i32)
-}
-
-/// The samples that fit into `time`, rounded.
-pub(super) fn samples(time: MediaTime) -> u64 {
-    let ticks = i128::from(time.nanos()) * i128::from(SPEECH_SAMPLE_RATE);
-    u64::try_from((ticks + 500_000_000).div_euclid(1_000_000_000)).unwrap_or(0)
-}
+use super::recording::{self, Join, duration, samples};
 
 /// Measures speech probabilities with Silero VAD.
 pub struct Vad {
@@ -81,17 +65,11 @@ impl AudioAnalyzer for Vad {
 
     fn push(&mut self, block: &AudioBlock, out: &mut Vec<Observation>) -> Result<()> {
         let mut rest: &[f32] = &block.samples;
-        if let Some(origin) = self.origin {
-            let expected = origin + duration(self.judged + self.silero.pending() as u64);
-            if block.start > expected + LONGEST_FILLED_GAP {
-                self.end(out)?;
-            } else if block.start > expected + JITTER {
-                let silence = samples(block.start - expected) as usize;
-                self.hear(&vec![0.0; silence], out)?;
-            } else if block.start + JITTER < expected {
-                let heard = samples(expected - block.start) as usize;
-                rest = rest.get(heard..).unwrap_or_default();
-            }
+        let heard = self.judged + self.silero.pending() as u64;
+        match (recording::Recording { origin: self.origin, heard }).join(block) {
+            Join::Anew => self.end(out)?,
+            Join::After(silence) => self.hear(&vec![0.0; silence], out)?,
+            Join::Overlap(heard) => rest = rest.get(heard..).unwrap_or_default(),
         }
         self.origin.get_or_insert(block.start);
         self.hear(rest, out)

@@ -6,8 +6,8 @@ use tempograph_core::{AudioBlock, Claim, MediaTime, Observation, SPEECH_SAMPLE_R
 use tempograph_models::vad::{SegmentOptions, Segmenter, Stretch};
 
 use super::super::{
+    recording::{duration, samples},
     speech::SpeechChunk,
-    vad::{duration, samples},
 };
 
 const RATE: u64 = SPEECH_SAMPLE_RATE as u64;
