@@ -112,7 +112,25 @@ pub(super) fn events(
             }
         }
     }
-    events
+    joined(events)
+}
+
+/// The events with those of one label that overlap as one: neighbouring windows do, and two runs may get one name.
+fn joined(mut events: Vec<AudioEvent>) -> Vec<AudioEvent> {
+    events.sort_by(|a, b| (&a.label, a.span).cmp(&(&b.label, b.span)));
+    let mut joined: Vec<AudioEvent> = Vec::with_capacity(events.len());
+    for event in events {
+        match joined.last_mut() {
+            Some(last) if last.label == event.label && event.span.start < last.span.end => {
+                last.span = Span::new(last.span.start, last.span.end.max(event.span.end));
+                if event.confidence > last.confidence {
+                    (last.confidence, last.alternatives) = (event.confidence, event.alternatives);
+                }
+            }
+            _ => joined.push(event),
+        }
+    }
+    joined
 }
 
 /// Windows in order of time, divided where the audio has a gap.
