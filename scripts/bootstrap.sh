@@ -28,6 +28,7 @@ if ! command -v cargo >/dev/null; then
 fi
 need 'a C compiler' build-essential cc --version
 need pkg-config pkg-config pkg-config --version
+need CMake cmake cmake --version
 need 'clang' clang clang --version
 need 'libclang' libclang-dev libclang
 need 'FFmpeg 5 or newer with its development files' \

@@ -20,7 +20,11 @@ struct Fence {
     reaches: &'static [&'static str],
 }
 
+/// What only those who talk over a network reach.
 const SERVERS: &[&str] = &["axum", "hyper", "sqlx", "tokio"];
+
+/// Who may reach [`SERVERS`].
+const ASYNC: &[&str] = &["tempograph-remote", "tempograph"];
 
 const FENCES: &[Fence] = &[
     Fence {
@@ -55,8 +59,35 @@ const FENCES: &[Fence] = &[
         reaches: &["tempograph-core", "ort"],
     },
     Fence {
+        package: "tempograph-runtime-llm",
+        never: &["tempograph-models", "tempograph-media", "tempograph-store", "tempograph-pipeline", "ort", "ureq"],
+        not_directly: &[],
+        reaches: &["tempograph-core", "llama-cpp-sys-2"],
+    },
+    Fence {
+        package: "tempograph-remote",
+        never: &[
+            "tempograph-models",
+            "tempograph-media",
+            "tempograph-store",
+            "tempograph-pipeline",
+            "tempograph-runtime-*",
+            "ort",
+            "rusqlite",
+        ],
+        not_directly: &["hyper"],
+        reaches: &["tempograph-core", "reqwest", "tokio"],
+    },
+    Fence {
         package: "tempograph-pipeline",
-        never: &["tempograph-store", "tempograph-runtime-*", "tempograph-export", "ort", "rusqlite"],
+        never: &[
+            "tempograph-store",
+            "tempograph-runtime-*",
+            "tempograph-remote",
+            "tempograph-export",
+            "ort",
+            "rusqlite",
+        ],
         not_directly: &["ureq", "ffmpeg-the-third"],
         reaches: &["tempograph-core", "tempograph-media", "tempograph-models"],
     },
@@ -102,7 +133,14 @@ const FENCES: &[Fence] = &[
         package: "tempograph",
         never: &[],
         not_directly: &["ort", "ffmpeg-the-third", "rusqlite"],
-        reaches: &["tempograph-store", "tempograph-runtime-onnx", "tempograph-pipeline", "ffmpeg-the-third"],
+        reaches: &[
+            "tempograph-store",
+            "tempograph-runtime-onnx",
+            "tempograph-runtime-llm",
+            "tempograph-remote",
+            "tempograph-pipeline",
+            "ffmpeg-the-third",
+        ],
     },
 ];
 
@@ -118,7 +156,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for fence in FENCES {
         ensure!(graph.members.contains(fence.package), "there is no package `{}`", fence.package);
         let reached = graph.reached_from(fence.package);
-        for target in fence.never.iter().chain(SERVERS) {
+        let servers = if ASYNC.contains(&fence.package) { &[] } else { SERVERS };
+        for target in fence.never.iter().chain(servers) {
             for found in reached.keys().filter(|p| matches(p, target) && **p != fence.package) {
                 breaches.push(format!("`{}` reaches `{found}`: {}", fence.package, path(&reached, found)));
             }

@@ -62,6 +62,18 @@ error_codes! {
     RuntimeMissing, "runtime_missing", 503, 1;
     /// A model failed while running.
     Inference, "inference_failed", 500, 1;
+    /// A model's back end cannot be reached or is broken.
+    BackendUnavailable, "backend_unavailable", 503, 1;
+    /// A model's back end refused: credentials, a model it does not have, or a request it does not take.
+    BackendRefused, "backend_refused", 502, 1;
+    /// A model's back end wants fewer calls, or the quota is used up.
+    RateLimited, "rate_limited", 429, 1;
+    /// A model's back end took longer than it may.
+    TimedOut, "timed_out", 504, 1;
+    /// A model's answer was cut short or cannot be read as what was asked for.
+    AnswerInvalid, "answer_invalid", 502, 1;
+    /// The call would pass the spending limit.
+    CostLimit, "cost_limit", 402, 1;
     /// Reading or writing a file failed.
     Io, "io", 500, 1;
     /// No space left where results are written.

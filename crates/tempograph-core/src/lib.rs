@@ -3,7 +3,7 @@
 //! Everything that passes between crates is named here: [`MediaTime`], [`Frame`],
 //! [`Detections`], [`Observation`], [`Timeline`], [`Graph`], [`Issue`], [`Error`] and the
 //! traits an extension implements ([`FrameAnalyzer`], [`AudioAnalyzer`], [`Session`],
-//! [`Runtime`]). Whoever adds a detector or a runtime depends on this crate alone.
+//! [`Runtime`], [`vlm::Vlm`]). Whoever adds a detector or a runtime depends on this crate alone.
 //!
 //! **Invariant:** no I/O, no clock, no environment, no thread and no async runtime.
 
@@ -23,6 +23,7 @@ mod observation;
 mod session;
 mod time;
 pub mod timeline;
+pub mod vlm;
 
 pub use analyzer::{AudioAnalyzer, FrameAnalyzer, Sampling};
 pub use appearance::Appearance;

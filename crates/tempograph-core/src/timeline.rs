@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxXyxy, Issue, MediaTime, Span, Word};
+use crate::{BoxXyxy, Issue, MediaTime, Span, Word, vlm::ModelCall};
 
 /// Name and version of the format. A reader refuses another major number.
 pub const SCHEMA: &str = "tempograph.analysis/1";
@@ -494,6 +494,9 @@ pub struct Run {
     pub tokens_out: u64,
     /// What they cost.
     pub cost_usd: f64,
+    /// Each call of a language model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ModelCall>,
     /// Settings that shaped the result, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,

@@ -1,6 +1,7 @@
 //! From decoded media to a fused timeline: analyzers, stages, stage cache, fusion.
 
 pub mod analyze;
+pub mod ask;
 pub mod cache;
 pub mod fuse;
 pub mod run;
