@@ -73,6 +73,15 @@ const MAX_DRAIN_ERRORS: u32 = 1024;
 /// Packet facts remembered while frames are inside the decoder.
 const MAX_IN_FLIGHT: usize = 256;
 
+/// How many threads decode. A frame waits for the ones it refers to, so one thread more than there are cores keeps
+/// them all busy: libavcodec's own rule for an automatic number (`pthread_frame.c`, `pthread_slice.c`).
+fn decoding_threads() -> usize {
+    match std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+        1 => 1,
+        cores => (cores + 1).min(16),
+    }
+}
+
 /// Reads a file from front to back.
 pub struct Reader {
     path: PathBuf,
@@ -89,11 +98,10 @@ impl Reader {
     /// As [`probe`](crate::probe()).
     pub fn open(path: &Path) -> Result<Self> {
         let (container, info) = probe::open(path)?;
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(16);
-        Ok(Self { path: path.to_owned(), info, fresh: Some(container), threads })
+        Ok(Self { path: path.to_owned(), info, fresh: Some(container), threads: decoding_threads() })
     }
 
-    /// Sets how many threads decode; the machine's parallelism, at most 16, unless set.
+    /// Sets how many threads decode; unless set one more than there are cores, at most 16.
     pub fn set_threads(&mut self, threads: usize) {
         self.threads = threads.max(1);
     }
