@@ -28,6 +28,7 @@ class Sample:
     cpu: float | None  # processor time of the same, all threads; unknown where the work is only a part of the process
     peak: int  # bytes resident
     answer: dict
+    log: str = ""  # what it wrote to standard error
 
 
 @dataclass
@@ -91,7 +92,7 @@ def run(command: list[str], cwd: str | None = None, environment: dict | None = N
     cpu = usage.ru_utime + usage.ru_stime
     if "s" in answer:
         cpu = answer["cpu"] if "cpu" in answer else cpu - _start(command[0])
-    return Sample(seconds, wall, cpu, peak, answer)
+    return Sample(seconds, wall, cpu, peak, answer, complaint)
 
 
 @functools.cache

@@ -171,6 +171,32 @@ def overhead(e: Environment, count: int) -> list[Result]:
         f"{middle[2]:.2f} s; decoding, which is not in the sum, takes {median(taken['decoding']):.2f} s alone"
     ]
     result.commands = commands(e, {"whole": ours(e, video, "$TMP"), "detector": session, "vad": vad, "speech": text})
+    return [result, *everything_alone(e, video, library, count)]
+
+
+def everything_alone(e: Environment, video: Path, library: str, count: int) -> list[Result]:
+    """All that is perceived, against its networks asked the same again, one after the other, with nothing beside."""
+    replay = str(e.example("tempograph-models", "session_replay"))
+    logged = {"TEMPOGRAPH_LOG_LEVEL": "tempograph_runtime_onnx=debug", "TEMPOGRAPH_LOG_FORMAT": "json"}
+    whole, last = analysis(e, video, logged), []
+
+    def once() -> Sample:
+        last[:] = [whole()]
+        return last[0]
+
+    def alone() -> Sample:
+        with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
+            log.write(last[0].log)
+            log.flush()
+            return run([replay, library, str(CORES), log.name])
+
+    taken = rounds({"whole": once, "networks": alone}, count)
+    result = Result("overhead", f"{video.name}, everything, default plan", "its networks alone, one after the other", "≤ 1.15×")
+    compare(result, taken["whole"], taken["networks"], 0.0)
+    result.ratio, result.spread, result.cpu = 1 / result.ratio, tuple(sorted(1 / r for r in result.spread)), None
+    result.passed = result.ratio <= 1.15
+    shares = sorted(taken["networks"][0].answer["shares"].items(), key=lambda share: -share[1])
+    result.notes = ["networks: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in shares)]
     return [result]
 
 

@@ -9,6 +9,7 @@
 pub mod conformance;
 mod runtime;
 mod session;
+mod tally;
 #[cfg(test)]
 mod testing;
 

@@ -138,7 +138,7 @@ impl Runtime for OnnxRuntime {
             )
             .with_hint("check the file with `tempograph models verify`")
         })?;
-        Ok(Box::new(OnnxSession::new(session)?))
+        Ok(Box::new(OnnxSession::new(session, path)?))
     }
 }
 

@@ -1,5 +1,7 @@
 //! A loaded model: tensors in, tensors out.
 
+use std::{path::Path, time::Instant};
+
 use half::f16;
 use ort::{
     session::{Session as OrtSession, SessionInputValue},
@@ -7,20 +9,25 @@ use ort::{
 };
 use tempograph_core::{Error, ErrorKind, Result, Session, Tensor, TensorData, TensorInfo};
 
+use crate::tally::Tally;
+
 /// A model loaded by ONNX Runtime.
 pub(crate) struct OnnxSession {
     session: OrtSession,
     inputs: Vec<TensorInfo>,
     types: Vec<TensorElementType>,
     outputs: Vec<TensorInfo>,
+    tally: Tally,
 }
 
 impl OnnxSession {
-    pub(crate) fn new(session: OrtSession) -> Result<Self> {
+    /// The model of `path`, loaded.
+    pub(crate) fn new(session: OrtSession, path: &Path) -> Result<Self> {
         let infos = |outlets: &[Outlet]| outlets.iter().map(info).collect::<Result<Vec<_>>>();
         let (inputs, outputs) = (infos(session.inputs())?, infos(session.outputs())?);
         let types = session.inputs().iter().filter_map(|i| i.dtype().tensor_type()).collect();
-        Ok(Self { session, inputs, types, outputs })
+        let tally = Tally::new(path.display().to_string());
+        Ok(Self { session, inputs, types, outputs, tally })
     }
 }
 
@@ -61,7 +68,9 @@ impl Session for OnnxSession {
             .map(|(tensor, &wanted)| input(tensor, wanted))
             .collect::<ort::Result<Vec<_>>>()
             .map_err(|e| failed(&e))?;
+        let started = Instant::now();
         let outputs = self.session.run(values.as_slice()).map_err(|e| failed(&e))?;
+        self.tally.add(inputs, started.elapsed());
         outputs.values().map(|value| output(&value)).collect()
     }
 }
