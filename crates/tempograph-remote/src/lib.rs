@@ -6,10 +6,12 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod gemini;
+pub mod meter;
 mod net;
 pub mod openai;
 pub mod prices;
 mod question;
+pub mod router;
 pub mod runpod;
 mod secret;
 #[cfg(feature = "testing")]
