@@ -316,3 +316,39 @@ pub struct KnownAnswer {
     /// What it took when it was first given.
     pub usage: Usage,
 }
+
+/// What models cost, day by day, kept beyond the life of a process. Days are counted from 1970-01-01, in UTC.
+pub trait SpendLedger: Send + Sync {
+    /// US dollars spent on `day`, over all models.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    fn spent_usd(&self, day: u32) -> crate::Result<f64>;
+
+    /// Calls of `model` on `day`, tries that failed included.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    fn calls(&self, day: u32, model: &str) -> crate::Result<u64>;
+
+    /// Books one try. Booking the same [`Spending::id`] twice is harmless.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    fn book(&self, spending: &Spending) -> crate::Result<()>;
+}
+
+/// What one try of a call took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spending {
+    /// Unlike that of any other try.
+    pub id: String,
+    /// Day it was begun.
+    pub day: u32,
+    /// Back end and model, e.g. `openai:gpt-5-mini`.
+    pub model: String,
+    /// Tokens.
+    pub usage: Usage,
+    /// What it cost.
+    pub cost_usd: f64,
+}

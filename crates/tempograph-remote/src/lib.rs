@@ -1,1 +1,21 @@
 //! Language and vision models over HTTP, and the router in front of every model.
+//!
+//! Each back end is a [`Vlm`](tempograph_core::vlm::Vlm) on the threads of one [`Net`]: [`openai`] (any
+//! OpenAI-compatible server), [`gemini`], [`runpod`].
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod gemini;
+pub mod meter;
+mod net;
+pub mod openai;
+pub mod prices;
+mod question;
+pub mod router;
+pub mod runpod;
+mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use self::net::{Net, Reply, Timeouts};
+pub use self::secret::Secret;

@@ -9,7 +9,7 @@ mod value;
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use tempograph_core::{Error, ErrorKind, Result};
-pub use value::{Between, Count, Folder, List, LogFormat, Switch, TrackerName};
+pub use value::{BackendName, Between, Count, Folder, Key, List, LogFormat, PriceText, Switch, TrackerName};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,22 @@ impl fmt::Display for Origin {
 }
 
 /// Texts by dotted key, each with its origin.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Layer(BTreeMap<&'static str, (String, Origin)>);
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(key, (text, origin))| (key, (shown(key, text), origin)))).finish()
+    }
+}
+
+/// Stands for a secret wherever settings are shown.
+const HIDDEN: &str = "(set)";
+
+/// `text` as it may be shown.
+fn shown<'a>(key: &str, text: &'a str) -> &'a str {
+    if key.ends_with("api_key") && !text.is_empty() { HIDDEN } else { text }
+}
 
 impl Layer {
     /// Sets `key` when `value` is there.
@@ -160,6 +174,88 @@ settings! {
     highlights_events: Between<0, 1> = "highlights.events", "0.2";
     /// What is unlike the rest of the video counts.
     highlights_novelty: Between<0, 1> = "highlights.novelty", "0.15";
+    /// What looks at frames: `none`, `local`, `openai`, `gemini` or `runpod`. Unset: `none`.
+    ask_backend: Option<BackendName> = "ask.backend", "";
+    /// Models that look at frames, best first, each `BACKEND` or `BACKEND:MODEL`. Unset: the one of `ask.backend`.
+    ask_vision: List = "ask.vision", "";
+    /// Models that answer questions, best first. Unset: the one of `ask.backend`, then the local text model.
+    ask_chat: List = "ask.chat", "";
+    /// Models that answer in a form from text, best first. Unset: as for `ask.chat`.
+    ask_structured: List = "ask.structured", "";
+    /// Language model of this machine for what needs no eyes.
+    ask_text_model: String = "ask.text_model", "smollm2-135m";
+    /// Tries of one model before the next is asked.
+    ask_tries: Count = "ask.tries", "4";
+    /// Seconds until the first token. Unset: 180 for remote models, 1800 for local ones.
+    ask_first_token_s: Option<Between<1, 86400>> = "ask.first_token_s", "";
+    /// Seconds between two tokens. Unset: 60 for remote models, 120 for local ones.
+    ask_idle_s: Option<Between<1, 86400>> = "ask.idle_s", "";
+    /// Seconds for one call with all its tries. Unset: 900 for remote models, 7200 for local ones.
+    ask_total_s: Option<Between<1, 86400>> = "ask.total_s", "";
+    /// Keep answers, so that the same question costs nothing the next time.
+    ask_cache: Switch = "ask.cache", "true";
+    /// Megabytes of answers that are kept; those not used for longest go first.
+    ask_cache_mb: Between<1, 100000> = "ask.cache_mb", "256";
+    /// What kind of server `openai` is: `openai`, `nebius`, `vllm`, `ollama` or `llama-server`.
+    openai_preset: String = "openai.preset", "openai";
+    /// Address of the server, up to and including `/v1`. Unset: the preset's.
+    openai_url: Option<String> = "openai.url", "";
+    /// Key of the server.
+    openai_api_key: Option<Key> = "openai.api_key", "";
+    /// Model of the server.
+    openai_model: Option<String> = "openai.model", "";
+    /// US dollars for a million tokens sent and written, `IN/OUT`. Unset: the price list's.
+    openai_price: Option<PriceText> = "openai.price", "";
+    /// Calls a minute at most.
+    openai_per_minute: Option<Between<1, 1000000>> = "openai.per_minute", "";
+    /// Calls a day (UTC) at most.
+    openai_per_day: Option<Between<1, 100000000>> = "openai.per_day", "";
+    /// Calls at once at most. Unset: the preset's.
+    openai_concurrency: Option<Count> = "openai.concurrency", "";
+    /// Address of the Gemini API. Unset: Google's.
+    gemini_url: Option<String> = "gemini.url", "";
+    /// Key of the Gemini API.
+    gemini_api_key: Option<Key> = "gemini.api_key", "";
+    /// Gemini model. Unset: the first of the price list.
+    gemini_model: Option<String> = "gemini.model", "";
+    /// US dollars for a million tokens sent and written, `IN/OUT`. Unset: the price list's.
+    gemini_price: Option<PriceText> = "gemini.price", "";
+    /// Calls a minute at most.
+    gemini_per_minute: Option<Between<1, 1000000>> = "gemini.per_minute", "";
+    /// Calls a day (UTC) at most.
+    gemini_per_day: Option<Between<1, 100000000>> = "gemini.per_day", "";
+    /// Calls at once at most.
+    gemini_concurrency: Option<Count> = "gemini.concurrency", "";
+    /// Address of the RunPod API. Unset: RunPod's.
+    runpod_url: Option<String> = "runpod.url", "";
+    /// Key of the RunPod API.
+    runpod_api_key: Option<Key> = "runpod.api_key", "";
+    /// Serverless endpoints that serve the model, each `ID` or `ID=WEIGHT`.
+    runpod_endpoints: List = "runpod.endpoints", "";
+    /// Model that the endpoints serve.
+    runpod_model: Option<String> = "runpod.model", "";
+    /// US dollars for a million tokens sent and written, `IN/OUT`. Unset: the price list's.
+    runpod_price: Option<PriceText> = "runpod.price", "";
+    /// Calls a minute at most.
+    runpod_per_minute: Option<Between<1, 1000000>> = "runpod.per_minute", "";
+    /// Calls a day (UTC) at most.
+    runpod_per_day: Option<Between<1, 100000000>> = "runpod.per_day", "";
+    /// Calls at once at most.
+    runpod_concurrency: Option<Count> = "runpod.concurrency", "";
+    /// Vision model of this machine: a name of `models list`, or a GGUF file. Unset: the best one present.
+    local_model: Option<String> = "local.model", "";
+    /// GGUF file of the projector that belongs to a `local.model` that is a file.
+    local_mmproj: Option<Folder> = "local.mmproj", "";
+    /// Layers to keep on the GPU. Unset: all that a build with GPU support can.
+    local_gpu_layers: Option<Index> = "local.gpu_layers", "";
+    /// US dollars that models may cost for one video in one run. Unset: no limit.
+    cost_video_usd: Option<Between<0, 1000000>> = "cost.video_usd", "";
+    /// US dollars that models may cost in one day (UTC) over all runs. Unset: no limit.
+    cost_day_usd: Option<Between<0, 1000000>> = "cost.day_usd", "";
+    /// Share of a limit at which a warning is given.
+    cost_alert_share: Between<0, 1> = "cost.alert_share", "0.8";
+    /// Gigabytes of memory that models may use at once.
+    memory_budget_gb: Between<0, 4096> = "memory.budget_gb", "6";
 }
 
 /// A whole number from zero.
@@ -201,7 +297,28 @@ macro_rules! resolve {
         }
     )*};
 }
-resolve!(Folder, Switch, Count, LogFormat, TrackerName, Between<0, 240>, Between<0, 1>, Between<0, 60>, Between<0, 3600>, String, Index);
+resolve!(
+    Folder,
+    Switch,
+    Count,
+    LogFormat,
+    TrackerName,
+    BackendName,
+    Key,
+    PriceText,
+    Between<0, 240>,
+    Between<0, 1>,
+    Between<0, 60>,
+    Between<0, 3600>,
+    Between<0, 4096>,
+    Between<0, 1000000>,
+    Between<1, 86400>,
+    Between<1, 100000>,
+    Between<1, 1000000>,
+    Between<1, 100000000>,
+    String,
+    Index
+);
 
 impl Resolve for List {
     fn resolve(layer: &Layer, key: &'static str) -> Result<Self> {
@@ -314,9 +431,11 @@ impl Combined {
         Ok(Self { settings: Settings::resolve(&layer)?, layer })
     }
 
-    /// Each setting's key, value and origin, in the order they are documented.
+    /// Each setting's key, value and origin, in the order they are documented. Of a secret only whether it is set.
     pub fn show(&self) -> impl Iterator<Item = (&'static str, &str, &Origin)> {
-        SETTINGS.iter().filter_map(|s| self.layer.0.get(s.key).map(|(text, origin)| (s.key, text.as_str(), origin)))
+        SETTINGS
+            .iter()
+            .filter_map(|s| self.layer.0.get(s.key).map(|(text, origin)| (s.key, shown(s.key, text), origin)))
     }
 }
 

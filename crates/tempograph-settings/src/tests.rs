@@ -45,6 +45,28 @@ fn values_outside_their_range_name_their_origin() {
 }
 
 #[test]
+fn secrets_are_taken_and_never_shown() {
+    let c = load("[gemini]\napi_key = \"AIza-123\"", &[("TEMPOGRAPH_OPENAI_API_KEY", "sk-456")], &[]).unwrap();
+    assert_eq!(c.settings.openai_api_key.as_ref().map(Key::reveal), Some("sk-456"));
+    assert_eq!(c.settings.gemini_api_key.as_ref().map(Key::reveal), Some("AIza-123"));
+    let shown = format!("{c:?} {:?}", c.show().collect::<Vec<_>>());
+    assert!(!shown.contains("AIza") && !shown.contains("sk-456"), "{shown}");
+    assert!(c.show().any(|(key, value, _)| key == "openai.api_key" && value == "(set)"));
+    assert!(c.show().any(|(key, value, _)| key == "runpod.api_key" && value.is_empty()));
+    let err = load("", &[("TEMPOGRAPH_OPENAI_API_KEY", "sk\n456")], &[]).unwrap_err();
+    assert!(!err.to_string().contains("456"), "{err}");
+}
+
+#[test]
+fn prices_are_two_numbers() {
+    let price = |text| load("", &[("TEMPOGRAPH_OPENAI_PRICE", text)], &[]).map(|c| c.settings.openai_price);
+    assert_eq!(price("0.25/2").unwrap(), Some(PriceText { input: 0.25, output: 2.0 }));
+    for wrong in ["1", "1/", "-1/2", "nan/1", "1/2/3"] {
+        assert!(price(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn every_default_is_valid() {
     Combined::load(None, std::iter::empty(), Layer::default()).unwrap();
 }

@@ -116,6 +116,65 @@ choice! {
     Switch { On = "true", Off = "false", }
 }
 
+choice! {
+    /// Where a model runs.
+    BackendName { Off = "none", Local = "local", OpenAi = "openai", Gemini = "gemini", RunPod = "runpod", }
+}
+
+/// A key that opens a paid service. It is never part of debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// The key itself, for whoever sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Key {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        // No message here may quote it.
+        if s.chars().any(char::is_control) {
+            Err("a key of one line is expected".to_owned())
+        } else {
+            Ok(Self(s.to_owned()))
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// US dollars for a million tokens, `IN/OUT`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PriceText {
+    /// For tokens sent.
+    pub input: f64,
+    /// For tokens written.
+    pub output: f64,
+}
+
+impl FromStr for PriceText {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| (0.0..=1e6).contains(n));
+        let parts = s.split_once('/').and_then(|(i, o)| Some((number(i)?, number(o)?)));
+        let (input, output) = parts.ok_or_else(|| format!("`{s}` is not two prices as in `0.25/2`"))?;
+        Ok(Self { input, output })
+    }
+}
+
+impl fmt::Display for PriceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.input, self.output)
+    }
+}
+
 impl Switch {
     pub fn is_on(self) -> bool {
         self == Self::On

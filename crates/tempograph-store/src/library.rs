@@ -14,7 +14,11 @@ use tempograph_pipeline::cache::Objects as _;
 use crate::{FileObjects, VideoLock, search};
 
 /// One migration a step; `user_version` counts those that were run.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_library.sql"), include_str!("migrations/0002_search.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_library.sql"),
+    include_str!("migrations/0002_search.sql"),
+    include_str!("migrations/0003_models.sql"),
+];
 
 /// The data folder: database, objects, locks.
 #[derive(Debug)]
@@ -66,17 +70,8 @@ impl Library {
     /// # Errors
     /// When the folder cannot be written, or the database is newer than this program.
     pub fn open(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root)
-            .map_err(|e| Error::io("make the data folder", root, e).with_hint("name another folder with `--data`"))?;
+        let connection = database(root)?;
         let objects = Arc::new(FileObjects::open(root.join("objects"))?);
-        let failed = store_error("open the library");
-        let mut connection = Connection::open(root.join("library.db")).map_err(&failed)?;
-        connection.busy_timeout(Duration::from_secs(30)).map_err(&failed)?;
-        connection.pragma_update(None, "journal_mode", "wal").map_err(&failed)?;
-        // WAL with NORMAL survives a killed process whole; a power cut may lose the last units.
-        connection.pragma_update(None, "synchronous", "normal").map_err(&failed)?;
-        connection.pragma_update(None, "foreign_keys", true).map_err(&failed)?;
-        migrate(&mut connection)?;
         Ok(Self { root: root.to_owned(), objects, connection: Mutex::new(connection) })
     }
 
@@ -218,6 +213,21 @@ fn unwritable(e: serde_json::Error) -> Error {
 fn of_another_version(e: serde_json::Error) -> Error {
     Error::new(ErrorKind::InvalidData, format!("a stored run is of another version: {e}"))
         .with_hint("analyse the video again")
+}
+
+/// A connection to the database under `root`, made or brought up to date.
+pub(crate) fn database(root: &Path) -> Result<Connection> {
+    fs::create_dir_all(root)
+        .map_err(|e| Error::io("make the data folder", root, e).with_hint("name another folder with `--data`"))?;
+    let failed = store_error("open the library");
+    let mut connection = Connection::open(root.join("library.db")).map_err(&failed)?;
+    connection.busy_timeout(Duration::from_secs(30)).map_err(&failed)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(&failed)?;
+    // WAL with NORMAL survives a killed process whole; a power cut may lose the last units.
+    connection.pragma_update(None, "synchronous", "normal").map_err(&failed)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(&failed)?;
+    migrate(&mut connection)?;
+    Ok(connection)
 }
 
 fn migrate(connection: &mut Connection) -> Result<()> {

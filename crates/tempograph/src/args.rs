@@ -90,6 +90,9 @@ pub(crate) struct Analyze {
     /// Leave these stages out
     #[arg(long, value_name = "STAGE,…")]
     skip: Option<String>,
+    /// Model that looks at frames and tells what happens; `none` leaves it out
+    #[arg(long, value_name = "none|local|openai|gemini|runpod")]
+    backend: Option<String>,
     /// Frames a second that the detector looks at
     #[arg(long)]
     fps: Option<String>,
@@ -320,6 +323,7 @@ impl Cli {
         if let Command::Analyze(a) = &self.command {
             set("analyze.only", &a.only);
             set("analyze.skip", &a.skip);
+            set("ask.backend", &a.backend);
             set("analyze.fps", &a.fps);
             set("analyze.scene_detectors", &a.scene_detectors);
             set("analyze.detector", &a.detector);

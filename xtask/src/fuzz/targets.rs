@@ -1,5 +1,6 @@
 //! Parsers of what comes from outside, each with inputs to begin with.
 
+mod answers;
 mod detector;
 
 use std::io::Cursor;
@@ -65,6 +66,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "import-mot", corpus: &[MOT, b"1 -1 10 20 30 40 64\n"], run: |b| import(b, ImportFormat::Mot) },
     Target { name: "import-coco", corpus: &[COCO], run: |b| import(b, ImportFormat::Coco) },
     Target { name: "import-rttm", corpus: &[RTTM], run: |b| import(b, ImportFormat::Rttm) },
+    Target { name: "answers", corpus: answers::SEEDS, run: answers::run },
     Target { name: "analysis", corpus: &[b"{\"schema\": \"tempograph.analysis/1\"}"], run: analysis },
 ];
 

@@ -128,6 +128,7 @@ impl Job<'_> {
             self.library.lock(&id, cancel, || self.display.note("waiting: another process analyses this video"))?;
         let uri = self.path.display().to_string();
         self.library.put_video(&id, &uri)?;
+        self.registry.begin_video();
         let mut analysis = self.analyze(&info, &id, &uri, cancel)?;
         drop(lock);
         results::draw(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
@@ -181,6 +182,7 @@ impl Job<'_> {
 
     /// Fills in what the whole process used.
     fn measure(&self, analysis: &mut Analysis, started: Instant, cpu_before: f64) {
+        self.registry.account(&mut analysis.timeline.run, &mut analysis.timeline.issues);
         let run = &mut analysis.timeline.run;
         run.wall_s = started.elapsed().as_secs_f64();
         run.cpu_s = sys::process_cpu() - cpu_before;

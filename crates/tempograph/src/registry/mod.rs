@@ -2,6 +2,7 @@
 //!
 //! To add a stage: its name in [`STAGES`], a constructor in `sight.rs` or `hearing.rs`, and a line in [`Registry::stages`].
 
+mod asking;
 mod choices;
 mod hearing;
 mod runtime;
@@ -18,6 +19,7 @@ use tempograph_pipeline::run::Stages;
 use tempograph_store::Library;
 
 use self::{
+    asking::Asking,
     runtime::Lazy,
     sight::{scene_stage, thumbnail_stage},
 };
@@ -48,6 +50,7 @@ pub(crate) struct Registry {
     store: ModelStore,
     /// Opened when the first model is loaded: a cached run needs none.
     runtime: Arc<Lazy>,
+    asking: Asking,
 }
 
 /// The store of models that the settings name.
@@ -82,7 +85,8 @@ impl Registry {
             store.manifest().get(name)?;
         }
         let runtime = Arc::new(Lazy::new(store.clone(), settings.onnxruntime.as_ref().map(|f| f.0.clone())));
-        let registry = Self { settings: settings.clone(), store, runtime };
+        let asking = Asking::new(settings);
+        let registry = Self { settings: settings.clone(), store, runtime, asking };
         registry.options()?;
         Ok(registry)
     }
@@ -151,6 +155,8 @@ impl Registry {
                 (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps),
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
                 &s.import,
+                (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),
+                (&s.openai_model, &s.gemini_model, &s.runpod_model, &s.local_model),
             )
         );
         blake3::hash(shaping.as_bytes()).to_hex()[..16].to_owned()

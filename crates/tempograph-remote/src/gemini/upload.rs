@@ -1,0 +1,166 @@
+//! Google's resumable upload: start, send in pieces, ask how far it came, finish.
+
+use std::{
+    fs::File as OsFile,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use reqwest::{Method, Response, header::HeaderMap};
+use serde_json::{Value, json};
+use tempograph_core::{Error, ErrorKind, vlm::CallError};
+
+use super::files::{self, File};
+use crate::net::http::{Endpoint, Failed};
+
+/// Bytes of one piece: few requests, and little to send again.
+const PIECE: u64 = 8 << 20;
+
+/// The most the File API takes.
+const MAX_FILE: u64 = 2 << 30;
+
+/// How often an upload is taken up again before it is given up.
+const MAX_RESUMES: u32 = 5;
+
+/// The first pause before an upload is taken up again; each later one is twice as long.
+const RESUME_PAUSE: Duration = Duration::from_millis(250);
+
+/// What must be undone when an upload is abandoned.
+#[derive(Debug)]
+pub(super) enum Session {
+    /// Nothing.
+    None,
+    /// An upload under way at this address; it may be complete without our knowing.
+    Open(String),
+}
+
+/// Uploads a file. Gives it and what the service says of it.
+pub(super) async fn upload(
+    endpoint: &Endpoint,
+    path: &Path,
+    mime: &str,
+    session: &Mutex<Session>,
+) -> Result<(File, Value), CallError> {
+    let size = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+    if size == 0 || size > MAX_FILE {
+        return Err(Error::new(ErrorKind::OverBudget, format!("`gemini` takes videos up to 2 GB, not {size} bytes"))
+            .with_hint("ask about frames instead")
+            .into());
+    }
+    let headers = start(endpoint, size, mime).await?;
+    let url = header(&headers, "x-goog-upload-url").ok_or_else(|| endpoint.invalid("gave no address to upload to"))?;
+    let granularity = header(&headers, "x-goog-upload-chunk-granularity").and_then(|g| g.parse::<u64>().ok());
+    let granularity = granularity.unwrap_or(1).clamp(1, PIECE);
+    let piece = PIECE / granularity * granularity;
+    // An address that is not safe ends the upload before anything is sent there.
+    drop(endpoint.unsigned(Method::POST, url)?);
+    *session.lock() = Session::Open(url.to_owned());
+
+    let (mut offset, mut resumes) = (0, 0);
+    loop {
+        let length = piece.min(size - offset);
+        let bytes = read(path.to_owned(), offset, length).await?;
+        let command = if offset + length == size { "upload, finalize" } else { "upload" };
+        let request = endpoint.unsigned(Method::POST, url)?;
+        let request = request.header("x-goog-upload-command", command).header("x-goog-upload-offset", offset);
+        let trouble = match endpoint.send(request.body(bytes)).await {
+            Ok(response) if offset + length == size => return finished(endpoint, response).await,
+            Ok(_) => {
+                offset += length;
+                continue;
+            }
+            Err(failed) => passing(failed)?,
+        };
+        if resumes == MAX_RESUMES {
+            return Err(trouble);
+        }
+        tokio::time::sleep(RESUME_PAUSE * 2_u32.pow(resumes)).await;
+        resumes += 1;
+        match query(endpoint, url).await {
+            // All of it may have arrived without our hearing so; then an empty piece finishes.
+            Ok(Progress::Received(received)) if received <= size => offset = received,
+            Ok(Progress::Final(file)) => return Ok(file),
+            Ok(Progress::Received(_)) => return Err(endpoint.invalid("received more than was sent")),
+            Err(failed) => drop(passing(failed)?),
+        }
+    }
+}
+
+/// The failure, if it may pass.
+fn passing(failed: Failed) -> Result<CallError, CallError> {
+    let error = CallError::from(failed);
+    if error.retry == tempograph_core::vlm::Retry::Never { Err(error) } else { Ok(error) }
+}
+
+async fn start(endpoint: &Endpoint, size: u64, mime: &str) -> Result<HeaderMap, CallError> {
+    let request = endpoint
+        .request_beside("/upload", Method::POST, "/files")
+        .header("x-goog-upload-protocol", "resumable")
+        .header("x-goog-upload-command", "start")
+        .header("x-goog-upload-header-content-length", size)
+        .header("x-goog-upload-header-content-type", mime)
+        .json(&json!({"file": {"display_name": "tempograph"}}));
+    Ok(endpoint.send(request).await?.headers().clone())
+}
+
+enum Progress {
+    Received(u64),
+    Final((File, Value)),
+}
+
+async fn query(endpoint: &Endpoint, url: &str) -> Result<Progress, Failed> {
+    let request = endpoint.unsigned(Method::POST, url)?.header("x-goog-upload-command", "query");
+    let response = endpoint.send(request).await?;
+    if header(response.headers(), "x-goog-upload-status") == Some("final") {
+        return Ok(Progress::Final(finished(endpoint, response).await?));
+    }
+    let received = header(response.headers(), "x-goog-upload-size-received").and_then(|s| s.parse().ok());
+    Ok(Progress::Received(received.ok_or_else(|| endpoint.invalid("did not say how far the upload came"))?))
+}
+
+async fn finished(endpoint: &Endpoint, response: Response) -> Result<(File, Value), CallError> {
+    let file = endpoint.json(response).await?["file"].take();
+    let is_name = |n: &str| {
+        n.strip_prefix("files/").is_some_and(|id| {
+            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        })
+    };
+    match (file["name"].as_str().filter(|n| is_name(n)), file["uri"].as_str()) {
+        (Some(name), Some(uri)) => Ok((File { name: name.to_owned(), uri: uri.to_owned() }, file)),
+        _ => Err(endpoint.invalid("did not name the file that was uploaded")),
+    }
+}
+
+async fn read(path: PathBuf, offset: u64, length: u64) -> Result<Vec<u8>, CallError> {
+    let work = move || -> Result<Vec<u8>, Error> {
+        let error = |e| Error::io("read", &path, e);
+        let mut file = OsFile::open(&path).map_err(error)?;
+        file.seek(SeekFrom::Start(offset)).map_err(error)?;
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        file.read_exact(&mut bytes).map_err(error)?;
+        Ok(bytes)
+    };
+    let read = tokio::task::spawn_blocking(work).await;
+    Ok(read.map_err(|_| Error::new(ErrorKind::Internal, "reading a video panicked"))??)
+}
+
+/// Undoes an upload that nobody waits for: stops it, or deletes the file if it was complete.
+pub(super) async fn abandon(endpoint: &Endpoint, session: &Mutex<Session>) {
+    let Session::Open(url) = std::mem::replace(&mut *session.lock(), Session::None) else { return };
+    match query(endpoint, &url).await {
+        Ok(Progress::Final((file, _))) => files::delete(endpoint, &file.name).await,
+        Ok(Progress::Received(_)) => {
+            let Ok(request) = endpoint.unsigned(Method::POST, &url) else { return };
+            if let Err(failed) = endpoint.send(request.header("x-goog-upload-command", "cancel")).await {
+                tracing::debug!(error = %CallError::from(failed), "an upload could not be cancelled");
+            }
+        }
+        Err(failed) => tracing::debug!(error = %CallError::from(failed), "an upload could not be asked about"),
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

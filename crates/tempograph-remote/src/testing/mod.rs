@@ -1,0 +1,1 @@
+//! Servers that speak each provider's wire format and fail on demand.
