@@ -8,7 +8,10 @@ mod hearing;
 mod runtime;
 mod sight;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime as _, SessionOptions, timeline::ModelUse};
 use tempograph_models::{
@@ -51,6 +54,8 @@ pub(crate) struct Registry {
     /// Opened when the first model is loaded: a cached run needs none.
     runtime: Arc<Lazy>,
     asking: Asking,
+    /// The library's folder.
+    data: PathBuf,
 }
 
 /// The store of models that the settings name.
@@ -85,9 +90,10 @@ impl Registry {
             store.manifest().get(name)?;
         }
         let runtime = Arc::new(Lazy::new(store.clone(), settings.onnxruntime.as_ref().map(|f| f.0.clone())));
-        let asking = Asking::new(settings);
-        let registry = Self { settings: settings.clone(), store, runtime, asking };
+        let asking = Asking::new();
+        let registry = Self { settings: settings.clone(), store, runtime, asking, data: data.to_owned() };
         registry.options()?;
+        asking::check(settings)?;
         Ok(registry)
     }
 
