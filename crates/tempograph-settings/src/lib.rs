@@ -192,6 +192,8 @@ settings! {
     ask_idle_s: Option<Between<1, 86400>> = "ask.idle_s", "";
     /// Seconds for one call with all its tries. Unset: 900 for remote models, 7200 for local ones.
     ask_total_s: Option<Between<1, 86400>> = "ask.total_s", "";
+    /// Put the smallest question there is when an analysis starts, so that a cold back end is awake when it is needed.
+    ask_warm_up: Switch = "ask.warm_up", "false";
     /// Keep answers, so that the same question costs nothing the next time.
     ask_cache: Switch = "ask.cache", "true";
     /// Megabytes of answers that are kept; those not used for longest go first.

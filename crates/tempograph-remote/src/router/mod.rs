@@ -197,15 +197,15 @@ impl Router {
     pub fn health(&self) -> Vec<MemberHealth> {
         self.inner.chain.iter().map(|m| m.health()).collect()
     }
+}
 
-    /// The smallest call there is, so that a cold back end starts: put to the first member that takes it.
-    pub fn warm_up(&self) -> ChunkStream {
-        self.generate(Ask {
-            purpose: "warm_up",
-            messages: vec![Message::text(Role::User, "Say ok.")],
-            schema: None,
-            sampling: SamplingParams { max_tokens: 1, ..SamplingParams::default() },
-        })
+/// The smallest question there is, so that a cold back end starts.
+pub fn warm_up() -> Ask {
+    Ask {
+        purpose: "warm_up",
+        messages: vec![Message::text(Role::User, "Say ok.")],
+        schema: None,
+        sampling: SamplingParams { max_tokens: 1, ..SamplingParams::default() },
     }
 }
 

@@ -10,15 +10,16 @@ use std::{
 };
 
 use tempograph_core::{
-    Error, ErrorKind, Issue, Result,
+    Cancel, Error, ErrorKind, Issue, Result,
     timeline::Run,
     vlm::{AnswerCache, ModelCall, SpendLedger, Vlm},
 };
+use tempograph_pipeline::ask::listen;
 use tempograph_remote::{
     Net, Secret, is_local,
     meter::{Meter, SpendLimits},
     prices::{self, Price},
-    router::{Backoff, CallRecords, Dice, Member, MemberOptions, Router, Shared, SystemClock, Task, Timers},
+    router::{Backoff, CallRecords, Dice, Member, MemberOptions, Router, Shared, SystemClock, Task, Timers, warm_up},
 };
 use tempograph_store::ModelBooks;
 
@@ -152,9 +153,24 @@ impl Registry {
         }
     }
 
+    /// Wakes what looks at frames, where that is wanted, without waiting for it. That it fails is found out, and said,
+    /// when it is needed.
+    pub(crate) fn warm_up(&self, cancel: &Cancel) {
+        if !self.settings.ask_warm_up.is_on() {
+            return;
+        }
+        if let Ok(Some(model)) = self.model(Task::Vision) {
+            let cancel = cancel.clone();
+            std::thread::spawn(move || {
+                if let Err(error) = listen(model.generate(warm_up()), &cancel, &mut |_| {}) {
+                    tracing::debug!(%error, "a model could not be warmed up");
+                }
+            });
+        }
+    }
+
     /// From here on calls are counted for another video.
     pub(crate) fn begin_video(&self) {
-        self.asking.records.take();
         if let Some(shared) = self.asking.shared.get() {
             shared.meter.begin_video();
         }

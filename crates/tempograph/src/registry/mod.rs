@@ -148,6 +148,7 @@ impl Registry {
                 _ => {}
             }
         }
+        self.warm_up(cancel);
         Ok(())
     }
 
