@@ -8,9 +8,15 @@ use tempograph_pipeline::{
     ask::{ANSWER_TOKENS, Asking, ContextOptions, Estimate, Prompts, SummaryOptions, WindowOptions},
     run::Stages,
 };
-use tempograph_remote::router::Task;
+use tempograph_remote::{
+    prices::{self, Price},
+    router::Task,
+};
 
-use crate::{registry::Registry, settings::Settings};
+use crate::{
+    registry::Registry,
+    settings::{BackendName, Settings},
+};
 
 /// Bytes of a prompt file at most.
 const MAX_PROMPT: u64 = 100_000;
@@ -83,8 +89,9 @@ fn prompts(folder: Option<&Path>) -> Result<Prompts> {
 }
 
 /// What asking would take, for people or as JSON.
-pub(crate) fn shown(path: &Path, estimate: Option<&Estimate>, registry: &Registry, as_json: bool) -> String {
-    let (model, price) = registry.priced(Task::Vision);
+pub(crate) fn shown(path: &Path, estimate: Option<&Estimate>, settings: &Settings, as_json: bool) -> String {
+    let model = estimate.map(|e| e.model.as_str()).unwrap_or_default();
+    let price = price(settings, model);
     let cost = estimate
         .zip(price)
         .map(|(e, price)| price.cost(&Usage { tokens_in: e.tokens_in, tokens_cached: 0, tokens_out: e.tokens_out }));
@@ -116,4 +123,17 @@ pub(crate) fn shown(path: &Path, estimate: Option<&Estimate>, registry: &Registr
         cost.map_or_else(|| "not known: no price is known for this model".to_owned(), |c| format!("at most ${c:.4}")),
     );
     s
+}
+
+/// What the model that looks at frames costs, where that is known.
+fn price(settings: &Settings, model: &str) -> Option<Price> {
+    let first = settings.ask_vision.0.first().and_then(|link| link.split(':').next()?.trim().parse().ok());
+    let (own, list) = match first.or(settings.ask_backend)? {
+        BackendName::Off => return None,
+        BackendName::Local => return Some(Price::flat(0.0, 0.0, 0.0)),
+        BackendName::OpenAi => (settings.openai_price, settings.openai_preset.as_str()),
+        BackendName::Gemini => (settings.gemini_price, "gemini"),
+        BackendName::RunPod => (settings.runpod_price, "runpod"),
+    };
+    own.map(|p| Price::flat(p.input, p.input, p.output)).or_else(|| prices::price(list, model))
 }

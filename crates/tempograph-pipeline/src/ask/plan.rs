@@ -55,6 +55,8 @@ pub(crate) struct Plan {
 /// What asking would take, before anything is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Estimate {
+    /// Who would be asked.
+    pub model: String,
     /// Windows of the video.
     pub windows: u64,
     /// Windows that would be asked about.
@@ -180,6 +182,7 @@ impl Plan {
         let words: u64 = asked.iter().map(|p| prompt + p.evidence.text.len() as u64).sum();
         let count = asked.len() as u64;
         let mut estimate = Estimate {
+            model: model.limits().model.clone(),
             windows: self.windows.len() as u64,
             asked: count,
             saved: self.saved(),

@@ -139,7 +139,7 @@ impl Job<'_> {
         if self.answer == Answer::Plan || self.answer == Answer::JsonPlan {
             let estimate = self.prepared(&info, &id, &uri, cancel, run::estimate)?;
             let as_json = self.answer == Answer::JsonPlan;
-            self.display.plan(&asking::shown(self.path, estimate.as_ref(), self.registry, as_json));
+            self.display.plan(&asking::shown(self.path, estimate.as_ref(), self.settings, as_json));
             return Ok(());
         }
         self.library.put_video(&id, &uri)?;

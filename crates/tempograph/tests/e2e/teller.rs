@@ -3,10 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
@@ -20,7 +17,6 @@ pub(crate) type Answer = Result<String, u16>;
 pub(crate) struct Teller {
     url: String,
     asked: Arc<Mutex<Vec<Value>>>,
-    dead: Arc<AtomicBool>,
 }
 
 impl Teller {
@@ -28,18 +24,15 @@ impl Teller {
     pub(crate) fn start(answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let (asked, dead) = (Arc::<Mutex<Vec<Value>>>::default(), Arc::new(AtomicBool::new(false)));
-        let (answer, log, gone) = (Arc::new(answer), Arc::clone(&asked), Arc::clone(&dead));
+        let asked = Arc::<Mutex<Vec<Value>>>::default();
+        let (answer, log) = (Arc::new(answer), Arc::clone(&asked));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if gone.load(Ordering::Relaxed) {
-                    continue;
-                }
                 let (answer, log) = (Arc::clone(&answer), Arc::clone(&log));
                 thread::spawn(move || serve(stream, answer.as_ref(), &log));
             }
         });
-        Self { url, asked, dead }
+        Self { url, asked }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -50,19 +43,9 @@ impl Teller {
     pub(crate) fn asked(&self) -> Vec<Value> {
         self.asked.lock().unwrap().clone()
     }
-
-    /// From now on connections are closed without a word.
-    pub(crate) fn die(&self) {
-        self.dead.store(true, Ordering::Relaxed);
-    }
-
-    /// Comes back.
-    pub(crate) fn revive(&self) {
-        self.dead.store(false, Ordering::Relaxed);
-    }
 }
 
-fn serve(mut stream: TcpStream, answer: &(dyn Fn(usize, &Value) -> Answer), log: &Mutex<Vec<Value>>) -> Option<()> {
+fn serve(mut stream: TcpStream, answer: &dyn Fn(usize, &Value) -> Answer, log: &Mutex<Vec<Value>>) -> Option<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut first = String::new();
