@@ -150,8 +150,8 @@ settings! {
     text_embedder: String = "search.text_embedder", "bge-small-en";
     /// Seconds of a video that a model is asked about at a time.
     ask_window_s: Between<0, 3600> = "ask.window_s", "30";
-    /// Frames of them that it is shown at most, 100 at most.
-    ask_frames: Count = "ask.frames", "8";
+    /// Frames of them that it is shown at most, 100 at most. 0 sends none: it only reads what was measured.
+    ask_frames: Index = "ask.frames", "8";
     /// Tokens that one frame may take.
     ask_frame_tokens: Count = "ask.frame_tokens", "256";
     /// Questions about one video at most: those of a long one are about more at a time.

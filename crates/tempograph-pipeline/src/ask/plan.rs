@@ -94,7 +94,8 @@ pub(crate) struct Known<'a> {
 pub(crate) fn plan(known: &Known<'_>, limits: &Limits, asking: &Asking) -> Result<Plan> {
     let timeline = known.timeline;
     let (width, height) = (timeline.video.width, timeline.video.height);
-    let (size, most) = if limits.images == 0 || width == 0 || height == 0 {
+    let blind = limits.images == 0 || asking.windows.frames == 0;
+    let (size, most) = if blind || width == 0 || height == 0 {
         (None, 0)
     } else {
         let (size, most) = frames::shown(Size::new(width, height), limits, &asking.windows)?;

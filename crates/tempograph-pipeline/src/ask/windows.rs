@@ -10,7 +10,7 @@ use tempograph_core::{MediaTime, Span, Timeline};
 pub struct WindowOptions {
     /// How long a window is meant to be.
     pub length: MediaTime,
-    /// Frames shown of a window at most; never more than [`MAX_FRAMES`].
+    /// Frames shown of a window at most; never more than [`MAX_FRAMES`]. With 0 none is sent.
     pub frames: usize,
     /// Tokens that one frame may take.
     pub frame_tokens: u32,
