@@ -19,3 +19,8 @@ pub mod testing;
 
 pub use self::net::{Net, Reply, Timeouts};
 pub use self::secret::Secret;
+
+/// Whether `address` is a server of this machine, which can be asked without a network.
+pub fn is_local(address: &str) -> bool {
+    url::Url::parse(address.trim()).is_ok_and(|url| net::http::is_loopback(&url))
+}

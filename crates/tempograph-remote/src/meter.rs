@@ -18,15 +18,19 @@ use crate::router::WallClock;
 const BYTES_A_TOKEN: u64 = 3;
 /// Tokens around each message and part.
 const TOKENS_A_PART: u64 = 8;
-/// Tokens of a picture where nothing says how it is cut: the tile of Gemini.
-const TOKENS_AN_IMAGE: u64 = 258;
+/// Tokens of a tile, for models that cut pictures into tiles (Gemini's documentation of its tokens).
+const TOKENS_A_TILE: u64 = 258;
+/// A picture with no longer side is one tile.
+const ONE_TILE_PX: u32 = 384;
+/// Sides of a tile at least and at most.
+const TILE_PX: [u32; 2] = [256, 768];
 /// Tokens of a second of video with sound: 258 a frame at one a second and 32 of sound, as Gemini counts.
 const TOKENS_A_VIDEO_SECOND: f64 = 290.0;
 
 /// The tokens that `ask` sends to a model of `limits`, rather too many than too few.
 pub fn estimate_tokens_in(ask: &Ask, limits: &Limits) -> u64 {
     let image = |image: &tempograph_core::Rgb| match u64::from(limits.image_factor) {
-        0 => TOKENS_AN_IMAGE,
+        0 | 1 => tiles(image.size.width, image.size.height) * TOKENS_A_TILE,
         side => u64::from(image.size.width).div_ceil(side) * u64::from(image.size.height).div_ceil(side) + 2,
     };
     let mut tokens = 0_u64;
@@ -47,6 +51,15 @@ pub fn estimate_tokens_in(ask: &Ask, limits: &Limits) -> u64 {
     }
     let schema = ask.schema.as_ref().map_or(0, |s| (s.schema.to_string().len() as u64).div_ceil(BYTES_A_TOKEN));
     tokens + schema
+}
+
+/// Tiles of a picture: their side is two thirds of its shorter one.
+fn tiles(width: u32, height: u32) -> u64 {
+    if width.max(height) <= ONE_TILE_PX {
+        return 1;
+    }
+    let side = (width.min(height) * 2 / 3).clamp(TILE_PX[0], TILE_PX[1]);
+    u64::from(width.div_ceil(side)) * u64::from(height.div_ceil(side))
 }
 
 /// What may be spent.
@@ -121,14 +134,13 @@ impl Meter {
     pub(crate) fn reserve(self: &Arc<Self>, usd: f64) -> Result<Reservation> {
         let day = self.clock.day();
         if usd > 0.0 {
-            // Read before the lock is taken: it asks the database.
-            let booked = match (&self.ledger, self.limits.day_usd) {
-                (Some(ledger), Some(_)) => Some(ledger.spent_usd(day)?),
-                _ => None,
-            };
+            // What is booked is read while nothing can be set aside or settled: a sum must not miss a call in between.
             let mut state = self.state.lock();
             state.roll(day);
-            let day_usd = booked.unwrap_or(state.day_usd);
+            let day_usd = match (&self.ledger, self.limits.day_usd) {
+                (Some(ledger), Some(_)) => ledger.spent_usd(day)?,
+                _ => state.day_usd,
+            };
             let spans = [
                 ("this video", "cost.video_usd", self.limits.video_usd, state.video_usd),
                 ("today", "cost.day_usd", self.limits.day_usd, day_usd),
@@ -222,5 +234,53 @@ impl Drop for Reservation {
             let mut state = self.meter.state.lock();
             state.reserved_usd = (state.reserved_usd - self.usd).max(0.0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempograph_core::{
+        Rgb, Size, Span,
+        vlm::{Message, Role, Structured, VideoPart, VideoSource},
+    };
+
+    use super::*;
+
+    fn tokens(parts: Vec<Part>, image_factor: u32) -> u64 {
+        let limits = Limits {
+            model: "m".to_owned(),
+            context_tokens: 1,
+            images: 1,
+            image_factor,
+            video: true,
+            structured: Structured::Prompt,
+            concurrency: 1,
+            remote: true,
+        };
+        let ask = Ask { messages: vec![Message { role: Role::User, parts }], ..Ask::default() };
+        estimate_tokens_in(&ask, &limits)
+    }
+
+    fn picture(width: u32, height: u32) -> Part {
+        Part::Image(Arc::new(Rgb { size: Size { width, height }, data: Vec::new() }))
+    }
+
+    #[test]
+    fn estimates_are_near_and_not_below() {
+        // A question of 44 letters is 10 tokens of GPT-4's vocabulary.
+        let text = tokens(vec![Part::Text("The quick brown fox jumps over the lazy dog.".to_owned())], 28);
+        assert!((10..40).contains(&text), "{text}");
+        // Qwen2.5-VL: 644 x 364 is 23 x 13 squares, with a mark at each end.
+        assert_eq!(tokens(vec![picture(644, 364)], 28) - tokens(vec![], 28), 23 * 13 + 2 + TOKENS_A_PART);
+        // Gemini: 960 x 540 is six tiles, by the example of its documentation; a small one is one.
+        assert_eq!(tokens(vec![picture(960, 540)], 1) - tokens(vec![], 1), 6 * 258 + TOKENS_A_PART);
+        assert_eq!(tokens(vec![picture(384, 216)], 1) - tokens(vec![], 1), 258 + TOKENS_A_PART);
+        let video = Part::Video(VideoPart {
+            source: VideoSource::Url(String::new()),
+            mime: String::new(),
+            digest: String::new(),
+            span: Span::new(MediaTime::ZERO, MediaTime::from_millis(60_000)),
+        });
+        assert!(tokens(vec![video], 1) >= 60 * 290);
     }
 }

@@ -148,6 +148,16 @@ settings! {
     audio_stream: Option<Index> = "analyze.audio_stream", "";
     /// Model that turns texts into vectors for search.
     text_embedder: String = "search.text_embedder", "bge-small-en";
+    /// Seconds of a video that a model is asked about at a time.
+    ask_window_s: Between<0, 3600> = "ask.window_s", "30";
+    /// Frames of them that it is shown at most, 100 at most. 0 sends none: it only reads what was measured.
+    ask_frames: Index = "ask.frames", "8";
+    /// Tokens that one frame may take.
+    ask_frame_tokens: Count = "ask.frame_tokens", "256";
+    /// Questions about one video at most: those of a long one are about more at a time.
+    ask_max_windows: Count = "ask.max_windows", "240";
+    /// Folder of prompts that are used instead of the built-in ones: `system.md`, `window.md`, `scene.md`, `summary.md`.
+    prompts_folder: Option<Folder> = "prompts.folder", "";
     /// Write `annotated.mp4`.
     annotate: Switch = "analyze.annotate", "true";
     /// Files whose boxes, subtitles or speakers stand in for a stage: `FILE` or `FORMAT=FILE`.
@@ -192,6 +202,8 @@ settings! {
     ask_idle_s: Option<Between<1, 86400>> = "ask.idle_s", "";
     /// Seconds for one call with all its tries. Unset: 900 for remote models, 7200 for local ones.
     ask_total_s: Option<Between<1, 86400>> = "ask.total_s", "";
+    /// Put the smallest question there is when an analysis starts, so that a cold back end is awake when it is needed.
+    ask_warm_up: Switch = "ask.warm_up", "false";
     /// Keep answers, so that the same question costs nothing the next time.
     ask_cache: Switch = "ask.cache", "true";
     /// Megabytes of answers that are kept; those not used for longest go first.

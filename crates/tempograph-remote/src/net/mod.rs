@@ -116,6 +116,11 @@ impl Net {
         Ok(Spawner { handle, shared })
     }
 
+    /// What timers need that are polled outside of the network's threads; they stop with the network.
+    pub(crate) fn handle(&self) -> Result<Handle> {
+        Ok(self.spawner()?.handle)
+    }
+
     pub(crate) fn clients(&self) -> &http::Clients {
         &self.0.clients
     }

@@ -48,6 +48,8 @@ pub struct MemberOptions {
     pub backend: String,
     /// What its tokens cost; `None` when nobody knows.
     pub price: Option<Price>,
+    /// Tokens it may think on top of those it may write; they are paid as written.
+    pub thinking_tokens: u32,
     /// Calls a minute at most.
     pub per_minute: Option<u32>,
     /// Calls a day (UTC) at most.
@@ -68,6 +70,7 @@ impl MemberOptions {
         Self {
             backend: backend.into(),
             price: (!remote).then(|| Price::flat(0.0, 0.0, 0.0)),
+            thinking_tokens: 0,
             per_minute: None,
             per_day: None,
             concurrency: None,
@@ -141,6 +144,11 @@ impl Member {
         self.vlm.limits()
     }
 
+    /// Calls that may run at once.
+    pub fn slots(&self) -> u32 {
+        self.slots
+    }
+
     /// How it fares.
     pub fn health(&self) -> MemberHealth {
         let now = self.now();
@@ -185,7 +193,8 @@ impl Member {
     pub(super) fn most_usd(&self, ask: &Ask) -> Option<f64> {
         let price = self.options.price?;
         let tokens_in = estimate_tokens_in(ask, self.vlm.limits());
-        Some(price.cost(&Usage { tokens_in, tokens_cached: 0, tokens_out: u64::from(ask.sampling.max_tokens) }))
+        let tokens_out = u64::from(ask.sampling.max_tokens) + u64::from(self.options.thinking_tokens);
+        Some(price.cost(&Usage { tokens_in, tokens_cached: 0, tokens_out }))
     }
 
     /// Refuses while the breaker is open, so that nobody waits in vain.

@@ -48,7 +48,7 @@ pub use self::{
     member::{CallTimeouts, Member, MemberHealth, MemberOptions},
     record::{CallRecords, CallSink},
 };
-use crate::meter::Meter;
+use crate::{Net, meter::Meter};
 
 /// What time it is for limits by the day.
 pub trait WallClock: Send + Sync {
@@ -110,11 +110,35 @@ pub enum Delivery {
     Whole,
 }
 
+/// The threads that wake a call when a pause is over.
+#[derive(Clone, Debug)]
+pub struct Timers {
+    handle: Handle,
+    /// Kept, so that they do not stop before the call does.
+    _net: Option<Net>,
+}
+
+impl Timers {
+    /// Those of `net`, which is started.
+    ///
+    /// # Errors
+    /// When its threads cannot be started, or it was shut down.
+    pub fn of(net: &Net) -> Result<Self, Error> {
+        Ok(Self { handle: net.handle()?, _net: Some(net.clone()) })
+    }
+
+    /// Those of the runtime that this is called in.
+    #[cfg(test)]
+    pub(crate) fn current() -> Self {
+        Self { handle: Handle::current(), _net: None }
+    }
+}
+
 /// What routers share.
 #[derive(Clone)]
 pub struct Shared {
-    /// Where timers live.
-    pub timers: Handle,
+    /// Where pauses and time-outs are counted.
+    pub timers: Timers,
     /// Answers known already.
     pub cache: Option<Arc<dyn AnswerCache>>,
     /// Calls of earlier runs of the day.
@@ -152,6 +176,7 @@ impl Router {
             return Err(Error::new(ErrorKind::Config, format!("no model is named for `{}`", task.name())));
         };
         let mut limits = first.limits().clone();
+        limits.concurrency = first.slots();
         for member in &members {
             // The first decides what is asked; what is promised of the answer must hold for all.
             limits.structured = limits.structured.min(member.limits().structured);
@@ -172,15 +197,15 @@ impl Router {
     pub fn health(&self) -> Vec<MemberHealth> {
         self.inner.chain.iter().map(|m| m.health()).collect()
     }
+}
 
-    /// The smallest call there is, so that a cold back end starts: put to the first member that takes it.
-    pub fn warm_up(&self) -> ChunkStream {
-        self.generate(Ask {
-            purpose: "warm_up",
-            messages: vec![Message::text(Role::User, "Say ok.")],
-            schema: None,
-            sampling: SamplingParams { max_tokens: 1, ..SamplingParams::default() },
-        })
+/// The smallest question there is, so that a cold back end starts.
+pub fn warm_up() -> Ask {
+    Ask {
+        purpose: "warm_up",
+        messages: vec![Message::text(Role::User, "Say ok.")],
+        schema: None,
+        sampling: SamplingParams { max_tokens: 1, ..SamplingParams::default() },
     }
 }
 
@@ -198,7 +223,7 @@ impl Vlm for Router {
         // Filled and emptied in one poll, so its size only bounds how much is handed over at once.
         let (chunks, receiver) = mpsc::channel(16);
         let work = call::run(Arc::clone(&self.inner), ask, chunks);
-        Box::pin(Driven { timers: self.inner.shared.timers.clone(), work: Some(Box::pin(work)), receiver })
+        Box::pin(Driven { timers: self.inner.shared.timers.handle.clone(), work: Some(Box::pin(work)), receiver })
     }
 }
 

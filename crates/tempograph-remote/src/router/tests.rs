@@ -171,7 +171,7 @@ impl Bench {
         let clock = Arc::new(Day(AtomicU64::new(20_000)));
         let meter = Meter::new(limits, Some(Arc::clone(&memory) as _), Arc::clone(&clock) as _);
         let shared = Shared {
-            timers: Handle::current(),
+            timers: Timers::current(),
             cache: None,
             ledger: Some(Arc::clone(&memory) as _),
             meter,

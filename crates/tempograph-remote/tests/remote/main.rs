@@ -4,6 +4,7 @@ mod conformance;
 mod failures;
 mod gemini;
 mod openai;
+mod router;
 mod runpod;
 mod server;
 

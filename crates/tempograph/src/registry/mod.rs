@@ -8,7 +8,10 @@ mod hearing;
 mod runtime;
 mod sight;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tempograph_core::{Cancel, Error, ErrorKind, Result, Runtime as _, SessionOptions, timeline::ModelUse};
 use tempograph_models::{
@@ -38,6 +41,8 @@ const STAGES: &[&str] = &[
     "speakers",
     "prosody",
     "sounds",
+    "ask",
+    "summary",
     "embed",
 ];
 
@@ -51,6 +56,8 @@ pub(crate) struct Registry {
     /// Opened when the first model is loaded: a cached run needs none.
     runtime: Arc<Lazy>,
     asking: Asking,
+    /// The library's folder.
+    data: PathBuf,
 }
 
 /// The store of models that the settings name.
@@ -85,9 +92,10 @@ impl Registry {
             store.manifest().get(name)?;
         }
         let runtime = Arc::new(Lazy::new(store.clone(), settings.onnxruntime.as_ref().map(|f| f.0.clone())));
-        let asking = Asking::new(settings);
-        let registry = Self { settings: settings.clone(), store, runtime, asking };
+        let asking = Asking::new();
+        let registry = Self { settings: settings.clone(), store, runtime, asking, data: data.to_owned() };
         registry.options()?;
+        asking::check(settings)?;
         Ok(registry)
     }
 
@@ -142,6 +150,7 @@ impl Registry {
                 _ => {}
             }
         }
+        self.warm_up(cancel);
         Ok(())
     }
 
@@ -157,6 +166,7 @@ impl Registry {
                 &s.import,
                 (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),
                 (&s.openai_model, &s.gemini_model, &s.runpod_model, &s.local_model),
+                (s.ask_window_s, s.ask_frames, s.ask_frame_tokens, s.ask_max_windows, &s.prompts_folder),
             )
         );
         blake3::hash(shaping.as_bytes()).to_hex()[..16].to_owned()

@@ -46,6 +46,26 @@ fn config_show_names_each_origin() {
 }
 
 #[test]
+fn keys_are_never_shown_and_back_ends_are_checked_before_anything_runs() {
+    let place = Place::new();
+    let mut command = place.command(&["config", "show", "--json"]);
+    command.env("TEMPOGRAPH_OPENAI_API_KEY", "sk-of-the-tests").env("TEMPOGRAPH_ASK_BACKEND", "openai");
+    let done = crate::support::finished(command.output().unwrap());
+    assert_eq!(done.code, 0, "{}", done.err);
+    let shown: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(shown["openai.api_key"]["value"], "(set)");
+    assert_eq!(shown["ask.backend"]["value"], "openai");
+    assert!(!done.out.contains("sk-of-the-tests"));
+    for args in [&["analyze", "--backend", "nobody", "a.mp4"][..], &["--config", "c.toml", "analyze", "a.mp4"]] {
+        std::fs::write(place.path("c.toml"), "[ask]\nvision = [\"opnai:x\"]\n").unwrap();
+        std::fs::write(place.path("a.mp4"), "").unwrap();
+        let done = place.run(args);
+        assert_eq!(done.code, 2, "{args:?}: {}", done.err);
+        assert!(done.err.contains("is none of none, local, openai, gemini, runpod"), "{}", done.err);
+    }
+}
+
+#[test]
 fn completions_are_printed_for_each_shell() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish"] {

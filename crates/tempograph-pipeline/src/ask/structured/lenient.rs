@@ -17,6 +17,8 @@ const MAX_DEPTH: usize = 64;
 const FUEL_PER_CHAR: usize = 16;
 /// Values taken from one text.
 const MAX_VALUES: usize = 256;
+/// Brackets at which strict JSON is looked for; each costs the length of the text at most.
+const MAX_STRICT_TRIES: usize = 32;
 
 /// What was mended so that an answer could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -132,7 +134,7 @@ fn values_of(text: &str, reading: &mut Reading) {
     let fuel = FUEL_PER_CHAR.saturating_mul(chars.len() + 64);
     let mut reader =
         Reader { text: &chars, at: 0, depth: 0, fuel, notes: BTreeSet::new(), path: Vec::new(), open: None };
-    let mut prose = false;
+    let (mut prose, mut strict_tries) = (false, MAX_STRICT_TRIES);
     while let Some(c) = reader.peek() {
         if reading.found.len() >= MAX_VALUES || reader.fuel == 0 {
             break;
@@ -143,6 +145,15 @@ fn values_of(text: &str, reading: &mut Reading) {
             continue;
         }
         let start = reader.at;
+        // What is JSON is read as such: no guess about its quotes.
+        if strict_tries > 0 {
+            strict_tries -= 1;
+            if let Some((value, letters)) = strict(&chars[start..]) {
+                reading.found.push(Found { value, open: None });
+                reader.at += letters;
+                continue;
+            }
+        }
         reader.notes.clear();
         reader.path.clear();
         match reader.value(Slot::Array) {
@@ -162,6 +173,15 @@ fn values_of(text: &str, reading: &mut Reading) {
     if prose && !reading.found.is_empty() {
         reading.repairs.insert(Repair::Prose);
     }
+}
+
+/// The value that `text` begins with, if it is JSON, and its letters.
+fn strict(text: &[char]) -> Option<(Value, usize)> {
+    let text: String = text.iter().collect();
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    let value = values.next()?.ok()?;
+    let letters = text.get(..values.byte_offset())?.chars().count();
+    Some((value, letters))
 }
 
 /// What was begun is no JSON, or deeper than any answer.

@@ -176,7 +176,9 @@ fn key_ahead(ahead: &[char]) -> bool {
     let mut i = 1;
     if let Some(closing) = closers(first) {
         while let Some(c) = ahead.get(i) {
-            if closing.contains(c) {
+            if *c == '\\' {
+                i += 1;
+            } else if closing.contains(c) {
                 let rest = &ahead[i + 1..];
                 let rest = &rest[blanks(rest).0..];
                 return rest.first().is_none_or(|c| matches!(c, ':' | '：' | '='));

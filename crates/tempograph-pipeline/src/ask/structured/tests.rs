@@ -52,7 +52,7 @@ fn shared_media() -> Option<PathBuf> {
 /// The malformed answers of the truth file with their repaired form; `None` without shared media.
 fn malformed() -> Option<Vec<(String, Value)>> {
     let path = shared_media()?.join("truth/json_repair_cases.json");
-    let text = std::fs::read_to_string(path).ok()?.replace(": NaN", ": \"not a number\"");
+    let text = std::fs::read_to_string(path).ok()?.replace(": NaN\n", ": \"not a number\"\n");
     let truth: Value = serde_json::from_str(&text).expect("is JSON but for NaN");
     let cases = truth["cases"].as_array().expect("has cases");
     Some(cases.iter().map(|c| (c["input"].as_str().expect("is a text").to_owned(), c["output"].clone())).collect())

@@ -262,8 +262,8 @@ mod tests {
 
     use super::*;
 
-    fn time(text: &str) -> Option<f64> {
-        text.parse::<TimeText>().ok().map(|t| t.0)
+    fn time(text: &str) -> Option<MediaTime> {
+        text.parse::<TimeText>().ok().map(TimeText::said)
     }
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
             ("1:00:00", 3600.0),
             ("-0:05", -5.0),
         ] {
-            assert_eq!(time(text), Some(seconds), "{text}");
+            assert_eq!(time(text), Some(MediaTime::from_secs_f64(seconds)), "{text}");
         }
         for text in [
             "",
