@@ -6,6 +6,7 @@ Each runs whole; what stands in is a small object at the edge of the library tha
 
 import base64
 import importlib.util
+import json
 import pathlib
 import sys
 import unittest
@@ -187,6 +188,16 @@ class Vlm(unittest.TestCase):
         self.assertEqual(said[:3], [{"type": "text", "text": "[1.500 s]"}, {"type": "image"}, {"type": "text", "text": "What?"}])
         self.assertIn('{"type": "object"}', said[3]["text"])
         self.assertEqual(model.sampling, (8, 0, 1, 7))
+
+    def test_the_job_that_the_client_sends_is_read(self):
+        sent = json.loads((ROOT / "tests" / "job.json").read_text())
+        given, task = common.read_task(sent, ["generate"])
+        model = self.Model(["{}"])
+        out = list(self.handler.pieces(given, model, decode=lambda jpeg: jpeg))
+        self.assertEqual((task, out[-1]["finish"], model.pictures), ("generate", "stop", [b"jpeg", b"jpeg"]))
+        said = [part.get("text", part["type"]) for part in model.messages[1]["content"]]
+        self.assertEqual(said[:4], ["[12.400 s]", "image", "image", "What happens?"])
+        self.assertEqual(model.sampling, (64, 0.2, 0.9, 7))
 
     def test_the_limit_of_tokens_is_told(self):
         out = list(self.handler.pieces(self.ask([{"type": "text", "text": "?"}], sampling={"max_tokens": 2}), self.Model(["a"] * 9)))

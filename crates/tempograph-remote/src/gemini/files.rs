@@ -14,6 +14,9 @@ use crate::net::{Call, Ended, Spawner, http::Endpoint};
 /// Longest pause between two questions whether a video is ready.
 const MAX_POLL: Duration = Duration::from_secs(10);
 
+/// A broken upload is taken up again sooner than a video is ready.
+const RESUMES_A_POLL: u32 = 4;
+
 /// Videos at the service.
 pub(super) struct Files {
     endpoint: Endpoint,
@@ -89,7 +92,7 @@ impl Files {
         let session = Arc::new(Mutex::new(Session::None));
         let (endpoint, cancelled) = (self.endpoint.clone(), Arc::clone(&session));
         call.at_end(move |_| async move { upload::abandon(&endpoint, &cancelled).await });
-        let (sent, answer) = upload::upload(&self.endpoint, path, mime, &session).await?;
+        let (sent, answer) = upload::upload(&self.endpoint, path, mime, self.poll / RESUMES_A_POLL, &session).await?;
         // From here on the file is deleted with the entry, however the call ends.
         *file = Some(sent.clone());
         *session.lock() = Session::None;

@@ -206,6 +206,15 @@ impl One {
                 leases = self.upload(&ask, &call).await?;
                 continue;
             }
+            if file_is_gone && !leases.is_empty() {
+                return Err(CallError::passing(
+                    Error::new(
+                        ErrorKind::BackendUnavailable,
+                        format!("`gemini` does not find the video it was sent: {}", refusal.words),
+                    )
+                    .with_hint("run it again later, or ask about frames instead"),
+                ));
+            }
             match &ask.schema {
                 Some(schema)
                     if constrained && refusal.status == 400 && refusal.says(&["schema"]) && !refusal.is_too_long() =>

@@ -21,11 +21,8 @@ const PIECE: u64 = 8 << 20;
 /// The most the File API takes.
 const MAX_FILE: u64 = 2 << 30;
 
-/// How often an upload is taken up again before it is given up.
+/// How often an upload is taken up again without getting any further before it is given up.
 const MAX_RESUMES: u32 = 5;
-
-/// The first pause before an upload is taken up again; each later one is twice as long.
-const RESUME_PAUSE: Duration = Duration::from_millis(250);
 
 /// What must be undone when an upload is abandoned.
 #[derive(Debug)]
@@ -36,11 +33,13 @@ pub(super) enum Session {
     Open(String),
 }
 
-/// Uploads a file. Gives it and what the service says of it.
+/// Uploads a file. Gives it and what the service says of it. A broken upload is taken up again after `pause`, then twice
+/// that, and so on.
 pub(super) async fn upload(
     endpoint: &Endpoint,
     path: &Path,
     mime: &str,
+    pause: Duration,
     session: &Mutex<Session>,
 ) -> Result<(File, Value), CallError> {
     let size = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
@@ -58,7 +57,7 @@ pub(super) async fn upload(
     drop(endpoint.unsigned(Method::POST, url)?);
     *session.lock() = Session::Open(url.to_owned());
 
-    let (mut offset, mut resumes) = (0, 0);
+    let (mut offset, mut furthest, mut resumes) = (0, 0, 0);
     loop {
         let length = piece.min(size - offset);
         let bytes = read(path.to_owned(), offset, length).await?;
@@ -76,11 +75,16 @@ pub(super) async fn upload(
         if resumes == MAX_RESUMES {
             return Err(trouble);
         }
-        tokio::time::sleep(RESUME_PAUSE * 2_u32.pow(resumes)).await;
+        tokio::time::sleep(pause * 2_u32.pow(resumes)).await;
         resumes += 1;
         match query(endpoint, url).await {
             // All of it may have arrived without our hearing so; then an empty piece finishes.
-            Ok(Progress::Received(received)) if received <= size => offset = received,
+            Ok(Progress::Received(received)) if received <= size => {
+                offset = received;
+                if received > furthest {
+                    (furthest, resumes) = (received, 0);
+                }
+            }
             Ok(Progress::Final(file)) => return Ok(file),
             Ok(Progress::Received(_)) => return Err(endpoint.invalid("received more than was sent")),
             Err(failed) => drop(passing(failed)?),

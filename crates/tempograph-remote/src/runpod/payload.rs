@@ -81,3 +81,53 @@ fn part_json(part: &Part, jpeg_quality: u8, out: &mut Vec<Value>) -> Result<()> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tempograph_core::{
+        MediaTime, Rgb, Size,
+        vlm::{AnswerSchema, Message, Role, SamplingParams, TimedImage},
+    };
+
+    use super::*;
+
+    /// The tests of the handlers read the same file: a change of one side alone fails on the other.
+    #[test]
+    fn the_job_that_the_handlers_are_tested_with_is_current() {
+        let image = Arc::new(Rgb { size: Size { width: 8, height: 8 }, data: vec![9; 192] });
+        let frame = TimedImage { time: MediaTime::from_millis(12_400), image: Arc::clone(&image) };
+        let parts = vec![Part::Frames(vec![frame]), Part::Image(image), Part::Text("What happens?".to_owned())];
+        let ask = Ask {
+            purpose: "window",
+            messages: vec![Message::text(Role::System, "You watch."), Message { role: Role::User, parts }],
+            schema: Some(AnswerSchema { name: "window", schema: Arc::new(json!({"type": "object"})) }),
+            sampling: SamplingParams { temperature: 0.2, top_p: 0.9, max_tokens: 64, seed: 7 },
+        };
+        let mut job: Value = serde_json::from_str(&body(&ask, "m", 85, false).unwrap()).unwrap();
+        for part in job["input"]["messages"][1]["content"].as_array_mut().unwrap() {
+            if part.get("jpeg").is_some() {
+                // What the encoder makes of the pixels is its own affair.
+                part["jpeg"] = "anBlZw==".into();
+            }
+        }
+        let text = serde_json::to_string_pretty(&job).unwrap() + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/runpod/tests/job.json");
+        if std::fs::read_to_string(&path).unwrap_or_default() != text {
+            std::fs::write(&path, &text).unwrap();
+            panic!("deploy/runpod/tests/job.json was not current and has been written anew: commit it");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_or_cannot_be_reached_is_refused() {
+        let wide = Rgb {
+            size: Size { width: 4000, height: 3000 },
+            data: (0..36_000_000_u32).map(|i| (i * 31 >> 3) as u8).collect(),
+        };
+        let parts = vec![Part::Image(Arc::new(wide)); 4];
+        let ask = Ask { messages: vec![Message { role: Role::User, parts }], ..Ask::default() };
+        assert_eq!(body(&ask, "m", 95, false).unwrap_err().kind(), ErrorKind::OverBudget);
+    }
+}

@@ -102,7 +102,7 @@ fn a_file_that_has_expired_is_uploaded_once_more() {
     server.script().fail(Fault::ExpiredFile);
     server.script().fail(Fault::ExpiredFile);
     let (_, error) = failure(model.generate(about(&path)));
-    assert_eq!(error.error.kind(), ErrorKind::BackendRefused, "twice is enough: {error}");
+    assert_eq!(error.error.kind(), ErrorKind::BackendUnavailable, "twice is enough: {error}");
     drop(model);
     assert_eq!(server.files(), 0);
 }
