@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempograph_core::{
     Error, ErrorKind,
     vlm::{CallError, Finish, Retry, Usage},
 };
+use tokio::sync::{oneshot, watch};
 
 use super::plainly;
 use crate::net::{
@@ -36,6 +37,19 @@ pub(super) struct Patience {
     /// Between two questions for what is new, at first.
     pub(super) poll: Duration,
 }
+
+/// What is known of a job that was asked for.
+#[derive(Clone, Debug)]
+enum Begun {
+    /// Nothing yet.
+    Unknown,
+    /// There is none.
+    No,
+    /// Its id.
+    Job(String),
+}
+
+type Known = watch::Receiver<Begun>;
 
 /// A job.
 pub(super) struct Job {
@@ -64,29 +78,42 @@ impl Job {
     pub(super) async fn run(&mut self, body: Arc<str>, wait: bool) -> Result<Finish, CallError> {
         let path = if wait { "/runsync" } else { "/run" };
         let request = self.endpoint.request(Method::POST, path).header("content-type", "application/json");
-        let begun = self.endpoint.send(request.body(body.to_string())).await?;
-        let begun = self.endpoint.json(begun).await?;
-        let is_id = |id: &&str| {
-            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
-        let id = begun["id"].as_str().filter(is_id).ok_or_else(|| self.endpoint.invalid("did not name the job"))?;
+        let (begun, id) = self.begin(request.body(body.to_string()));
         let over = Arc::new(AtomicBool::new(false));
-        let (endpoint, cancel, ended) = (self.endpoint.clone(), format!("/cancel/{id}"), Arc::clone(&over));
-        let undo = move || async move {
-            if !ended.swap(true, Ordering::SeqCst)
-                && let Err(failed) = endpoint.send(endpoint.request(Method::POST, &cancel)).await
-            {
-                tracing::warn!(error = %CallError::from(failed), "a job could not be cancelled");
-            }
-        };
+        let (endpoint, known, ended) = (self.endpoint.clone(), id, Arc::clone(&over));
+        let undo = move || cancel(endpoint, known, ended);
         // Once for a call that is dropped, once for a job that is given up while the call goes on elsewhere.
         let undo_now = undo.clone();
         self.call.at_end(move |_| undo());
-        let result = self.follow(id, begun.clone(), &over).await;
+        let gone = |_| CallError::fatal(Error::new(ErrorKind::Cancelled, "cancelled"));
+        let (id, begun) = begun.await.map_err(gone)??;
+        let id = id.as_str();
+        let result = self.follow(id, begun, &over).await;
         if result.is_err() {
             undo_now().await;
         }
         result
+    }
+
+    /// Sends the question in a task of its own: once the service may have begun the job its id must be heard, even if
+    /// nobody waits for the answer any more. Gives what the service says, and the id as soon as it is known.
+    fn begin(&self, request: RequestBuilder) -> (oneshot::Receiver<Result<(String, Value), CallError>>, Known) {
+        let (sender, receiver) = oneshot::channel();
+        let (tell, known) = watch::channel(Begun::Unknown);
+        let endpoint = self.endpoint.clone();
+        self.call.spawner().spawn(async move {
+            let reply = async {
+                let json = endpoint.json(endpoint.send(request).await?).await?;
+                let id = json["id"].as_str().filter(|id| is_id(id)).map(str::to_owned);
+                Ok((id.ok_or_else(|| endpoint.invalid("did not name the job"))?, json))
+            };
+            let reply: Result<(String, Value), CallError> = reply.await;
+            tell.send_replace(reply.as_ref().map_or(Begun::No, |(id, _)| Begun::Job(id.clone())));
+            if sender.send(reply).is_err() {
+                tracing::debug!("a job was begun that nobody waits for");
+            }
+        });
+        (receiver, known)
     }
 
     async fn follow(&mut self, id: &str, mut news: Value, over: &AtomicBool) -> Result<Finish, CallError> {
@@ -226,6 +253,23 @@ impl Job {
             }
             _ => worker_error(news.get("error").or_else(|| news["output"].get("error")).unwrap_or(&Value::Null)),
         }
+    }
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Cancels a job, once its id is known, unless it is `over`.
+async fn cancel(endpoint: Endpoint, mut known: Known, over: Arc<AtomicBool>) {
+    let id = match known.wait_for(|k| !matches!(k, Begun::Unknown)).await.map(|k| k.clone()) {
+        Ok(Begun::Job(id)) => id,
+        Ok(Begun::Unknown | Begun::No) | Err(_) => return,
+    };
+    if !over.swap(true, Ordering::SeqCst)
+        && let Err(failed) = endpoint.send(endpoint.request(Method::POST, &format!("/cancel/{id}"))).await
+    {
+        tracing::warn!(error = %CallError::from(failed), "a job could not be cancelled");
     }
 }
 

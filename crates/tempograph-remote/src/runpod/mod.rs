@@ -68,8 +68,8 @@ pub struct RunpodOptions {
     pub limits: Limits,
     /// JPEG quality of the pictures sent, 1 to 100.
     pub jpeg_quality: u8,
-    /// Whether to wait for short jobs in one request (`runsync`) instead of streaming. One that is dropped before
-    /// the service has named the job cannot be cancelled.
+    /// Whether to wait for short jobs in one request (`runsync`) instead of streaming. One that is dropped meanwhile
+    /// can be cancelled only when the service names it within the time that clean-ups have.
     pub wait: bool,
     /// How long a job may wait for a worker before the next endpoint is tried.
     pub queue_patience: Duration,

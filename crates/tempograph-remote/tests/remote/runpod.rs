@@ -115,3 +115,18 @@ fn a_cold_endpoint_is_warmed_up() {
     block_on(model.warm_up()).unwrap();
     assert_eq!(server.log().count("POST /v2/one/run"), 1);
 }
+
+#[test]
+fn a_job_dropped_while_it_is_begun_is_cancelled() {
+    for after_ms in [0, 1, 2, 3, 5, 8] {
+        let (net, server) = (Net::new(), FakeRunpod::start());
+        server.script().fail_always(Some(Fault::NoWorker));
+        let mut stream = Runpod::new(server.options(), &net).unwrap().generate(question("Hello?"));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(futures_core::Stream::poll_next(stream.as_mut(), &mut context).is_pending());
+        std::thread::sleep(Duration::from_millis(after_ms));
+        drop(stream);
+        drop(net);
+        assert_eq!(server.running(), 0, "dropped after {after_ms} ms: {:?}", server.log().events());
+    }
+}
