@@ -1,10 +1,12 @@
 //! The suite that every back end passes: what [`Vlm`] promises, checked from a thread without an async runtime.
 //!
-//! ```no_run
-//! # use std::sync::Arc;
+//! ```
+//! use std::sync::Arc;
 //! use tempograph_remote::conformance::{Subject, vlm_suite};
-//! # fn model() -> Arc<dyn tempograph_core::vlm::Vlm> { unimplemented!() }
-//! vlm_suite(&|| Subject { model: model(), secret: None, busy: Box::new(|| false) });
+//!
+//! fn my_back_end_passes(model: fn() -> Arc<dyn tempograph_core::vlm::Vlm>) {
+//!     vlm_suite(&|| Subject { model: model(), secret: None, busy: Box::new(|| false) });
+//! }
 //! ```
 
 use std::{

@@ -9,10 +9,10 @@ use super::*;
 fn next(stream: &mut tempograph_core::vlm::ChunkStream) -> Option<Result<Chunk, CallError>> {
     let next = stream.next();
     pin_mut!(next);
-    futures_util_block_on(next)
+    block_on(next)
 }
 
-fn futures_util_block_on<F: Future>(future: F) -> F::Output {
+fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -82,7 +82,7 @@ fn closing_ends_what_is_under_way_and_what_comes_later() {
     let mut later = answer(&net, LONG, hang);
     assert_eq!(next(&mut later).unwrap().unwrap_err().error.kind(), ErrorKind::Cancelled);
     let reply = net.run(async { Ok(1) });
-    assert!(futures_util_block_on(reply).is_err());
+    assert!(block_on(reply).is_err());
     assert!(net.shutdown(Duration::ZERO), "closing twice is harmless");
 }
 

@@ -40,7 +40,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "nebius",
-        base_url: "https://api.studio.nebius.com/v1",
+        base_url: "https://api.tokenfactory.nebius.com/v1",
         needs_key: true,
         structured: Structured::Schema,
         images: 16,

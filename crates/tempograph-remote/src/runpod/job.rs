@@ -51,6 +51,9 @@ enum Begun {
 
 type Known = watch::Receiver<Begun>;
 
+/// The id of a job and what was said when it was begun.
+type Reply = Result<(String, Value), CallError>;
+
 /// A job.
 pub(super) struct Job {
     endpoint: Endpoint,
@@ -97,7 +100,7 @@ impl Job {
 
     /// Sends the question in a task of its own: once the service may have begun the job its id must be heard, even if
     /// nobody waits for the answer any more. Gives what the service says, and the id as soon as it is known.
-    fn begin(&self, request: RequestBuilder) -> (oneshot::Receiver<Result<(String, Value), CallError>>, Known) {
+    fn begin(&self, request: RequestBuilder) -> (oneshot::Receiver<Reply>, Known) {
         let (sender, receiver) = oneshot::channel();
         let (tell, known) = watch::channel(Begun::Unknown);
         let endpoint = self.endpoint.clone();
@@ -107,7 +110,7 @@ impl Job {
                 let id = json["id"].as_str().filter(|id| is_id(id)).map(str::to_owned);
                 Ok((id.ok_or_else(|| endpoint.invalid("did not name the job"))?, json))
             };
-            let reply: Result<(String, Value), CallError> = reply.await;
+            let reply: Reply = reply.await;
             tell.send_replace(reply.as_ref().map_or(Begun::No, |(id, _)| Begun::Job(id.clone())));
             if sender.send(reply).is_err() {
                 tracing::debug!("a job was begun that nobody waits for");

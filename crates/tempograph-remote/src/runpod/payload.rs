@@ -124,7 +124,7 @@ mod tests {
     fn what_is_too_large_or_cannot_be_reached_is_refused() {
         let wide = Rgb {
             size: Size { width: 4000, height: 3000 },
-            data: (0..36_000_000_u32).map(|i| (i * 31 >> 3) as u8).collect(),
+            data: (0..36_000_000_u32).map(|i| ((i * 31) >> 3) as u8).collect(),
         };
         let parts = vec![Part::Image(Arc::new(wide)); 4];
         let ask = Ask { messages: vec![Message { role: Role::User, parts }], ..Ask::default() };

@@ -1,4 +1,5 @@
 //! The remote back ends against servers that replay each provider's wire format.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, outside test functions")]
 
 mod conformance;
 mod failures;

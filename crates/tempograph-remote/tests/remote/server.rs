@@ -7,10 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use tempograph_core::{ErrorKind, vlm::Vlm as _};
+use tempograph_core::{
+    ErrorKind, MediaTime, Rgb, Size,
+    vlm::{Chunk, Part, TimedImage, Vlm as _},
+};
 use tempograph_remote::{
     Net,
-    conformance::{Subject, vlm_suite},
+    conformance::{Subject, hear, vlm_suite},
     openai::OpenAi,
     testing::LlamaServer,
 };
@@ -18,12 +21,12 @@ use tempograph_remote::{
 use super::{failure, question};
 
 #[expect(clippy::disallowed_methods, reason = "what the tests prepare is named in the environment")]
-fn server() -> Option<LlamaServer> {
+fn server(models: &[&Path]) -> Option<LlamaServer> {
     let Ok(script) = std::env::var("TEMPOGRAPH_TEST_LLM_SERVER") else {
         println!("skipped: no llama.cpp server (scripts/test.sh prepares one)");
         return None;
     };
-    Some(LlamaServer::start(Path::new(&script), &[]).unwrap())
+    Some(LlamaServer::start(Path::new(&script), models).unwrap())
 }
 
 /// Whether the server works on anything, by its own account.
@@ -38,7 +41,7 @@ fn is_busy(address: &str) -> bool {
 
 #[test]
 fn a_real_server_passes_the_suite() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&[]) else { return };
     let (net, server) = (Net::new(), Arc::new(server));
     vlm_suite(&|| {
         let watched = Arc::clone(&server);
@@ -54,4 +57,33 @@ fn a_real_server_passes_the_suite() {
     options.limits.context_tokens = 1 << 20;
     let (_, error) = failure(OpenAi::new(options, &net).unwrap().generate(question(&"hi ".repeat(5000))));
     assert_eq!(error.error.kind(), ErrorKind::OverBudget, "{error}");
+}
+
+#[test]
+fn frames_reach_a_real_server_as_pictures() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tempograph-runtime-llm/fixtures");
+    let [text, sight] = ["nano-qwen3-vl.gguf", "nano-qwen3-vl-mmproj.gguf"].map(|name| folder.join(name));
+    if !sight.is_file() {
+        println!("skipped: no tiny vision model");
+        return;
+    }
+    let Some(server) = server(&[&text, &sight]) else { return };
+    let mut options = server.options();
+    options.limits.images = 4;
+    let net = Net::new();
+    let model = OpenAi::new(options, &net).unwrap();
+    let tokens_in = |frames: usize| {
+        let mut ask = question("What?");
+        ask.sampling.max_tokens = 4;
+        let image = Arc::new(Rgb { size: Size { width: 224, height: 160 }, data: vec![90; 224 * 160 * 3] });
+        let frames =
+            (0..frames).map(|n| TimedImage { time: MediaTime::from_millis(500 * n as i64), image: Arc::clone(&image) });
+        ask.messages[0].parts.insert(0, Part::Frames(frames.collect()));
+        let heard = hear(model.generate(ask));
+        heard.iter().find_map(|c| if let Chunk::Usage(u) = c { Some(u.tokens_in) } else { None }).unwrap()
+    };
+    let [none, one, two] = [0, 1, 2].map(tokens_in);
+    // A token for each square of 32 pixels, besides the time before each frame.
+    let picture = 224 / 32 * (160 / 32);
+    assert!(one - none >= picture && two - one >= picture, "{none}, {one}, {two} tokens");
 }

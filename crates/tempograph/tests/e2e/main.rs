@@ -11,6 +11,7 @@ mod asking;
 mod cli;
 mod keeping;
 mod kill;
+mod leaving;
 mod picture;
 mod robust;
 mod search;

@@ -1,0 +1,107 @@
+//! Stopping an analysis leaves nothing behind at the provider, and two providers answer through the binary.
+
+#![cfg(unix)]
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use tempograph_remote::testing::{FakeGemini, FakeOpenAi, FakeRunpod, Fault, KEY};
+
+use crate::support::{Place, finished};
+
+/// A test picture that moves; false where it cannot be made.
+fn clip(path: &Path) -> bool {
+    let made = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=6"])
+        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .status();
+    let made = made.is_ok_and(|s| s.success());
+    if !made {
+        println!("skipped: no ffmpeg command to make a clip with");
+    }
+    made
+}
+
+fn analyze(place: &Place, backend: &str, set: &[(&str, &str)]) -> Command {
+    let stages = "scenes,thumbnails,ask,summary";
+    let mut command =
+        place.command(&["analyze", "a.mp4", "--only", stages, "--no-annotate", "--backend", backend, "--out", "o"]);
+    let name = backend.to_uppercase();
+    command.env(format!("TEMPOGRAPH_{name}_API_KEY"), KEY).env("TEMPOGRAPH_ASK_TRIES", "1");
+    for (key, value) in set {
+        command.env(format!("TEMPOGRAPH_{name}_{key}"), value);
+    }
+    command
+}
+
+/// Starts an analysis, waits until the provider was asked, and stops it as Ctrl-C does.
+fn stopped(mut command: Command, asked: impl Fn() -> bool) -> i32 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(asked(), "the provider was never asked");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    child.wait().unwrap().code().unwrap_or(-1)
+}
+
+#[test]
+fn a_stopped_analysis_closes_its_connection() {
+    let place = Place::new();
+    if !clip(&place.path("a.mp4")) {
+        return;
+    }
+    let server = FakeOpenAi::start();
+    server.script().fail_always(Some(Fault::Hang));
+    let url = server.options().base_url;
+    let code = stopped(analyze(&place, "openai", &[("URL", &url), ("MODEL", "gpt-4o-mini")]), || {
+        server.log().waits_for("POST /v1/chat/completions")
+    });
+    assert_eq!(code, 130);
+    assert!(server.log().waits_for("closed POST /v1/chat/completions"), "{:?}", server.log().events());
+}
+
+#[test]
+fn a_stopped_analysis_cancels_its_job() {
+    let place = Place::new();
+    if !clip(&place.path("a.mp4")) {
+        return;
+    }
+    let server = FakeRunpod::start();
+    server.script().fail_always(Some(Fault::NoWorker));
+    let url = server.options().base_url;
+    let set = [("URL", url.as_str()), ("MODEL", "qwen2.5-vl-7b"), ("ENDPOINTS", "one")];
+    let code = stopped(analyze(&place, "runpod", &set), || server.log().waits_for("GET /v2/one/stream/job-0"));
+    assert_eq!(code, 130);
+    // Before the process ended, not some time after it.
+    assert_eq!(server.log().count("cancelled job-0"), 1, "{:?}", server.log().events());
+    assert_eq!(server.running(), 0);
+}
+
+#[test]
+fn gemini_and_runpod_are_asked_through_the_binary() {
+    let place = Place::new();
+    if !clip(&place.path("a.mp4")) {
+        return;
+    }
+    let (gemini, runpod) = (FakeGemini::start(), FakeRunpod::start());
+    let (gemini_url, runpod_url) = (gemini.options().base_url, runpod.options().base_url);
+    for (backend, set) in [
+        ("gemini", vec![("URL", gemini_url.as_str()), ("MODEL", "gemini-2.5-flash")]),
+        ("runpod", vec![("URL", runpod_url.as_str()), ("MODEL", "qwen2.5-vl-7b"), ("ENDPOINTS", "one,two")]),
+    ] {
+        let done = finished(analyze(&place, backend, &set).output().unwrap());
+        assert_eq!(done.code, 0, "{}", done.err);
+        let analysis = place.json("o/analysis.json");
+        let calls = analysis["run"]["calls"].as_array().unwrap();
+        assert!(!calls.is_empty() && calls.iter().all(|c| c["backend"] == backend), "{calls:?}");
+        assert!(calls.iter().all(|c| c["error"].is_null() && c["tokens_in"].as_u64() > Some(0)), "{calls:?}");
+        let written = std::fs::read_to_string(place.path("o/analysis.json")).unwrap() + &done.err;
+        assert!(!written.contains(KEY), "the key is nowhere to be seen");
+    }
+    assert!(gemini.log().count("POST /v1beta/models/gemini-2.5-flash:streamGenerateContent") > 0);
+    assert!(gemini.log().events().iter().all(|e| !e.contains(KEY)));
+    assert!(runpod.log().count("POST /v2/one/run") > 0);
+}
