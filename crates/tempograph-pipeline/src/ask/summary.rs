@@ -479,7 +479,7 @@ mod tests {
     fn windows_that_were_told_the_same_are_one_without_asking() {
         let model = Scripted::answers([WHOLE]);
         let mut same = pieces(3, 5);
-        same[2].text.clone_from(&same[1].text);
+        same[2].text = same[1].text.clone();
         let w = written(same, vec![span(0, 30), span(30, 90)], &model, &mut Memory::default()).unwrap();
         assert_eq!((w.calls, w.scenes.len()), (1, 1));
     }
