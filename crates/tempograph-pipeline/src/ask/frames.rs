@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tempograph_core::{
-    Cancel, Error, ErrorKind, Issue, MediaTime, Result, RgbRequest, ScaleFilter, Size, Span, Timeline,
+    Cancel, Error, ErrorKind, MediaTime, Result, RgbRequest, ScaleFilter, Size, Span, Timeline,
     vlm::{Limits, TimedImage},
 };
 use tempograph_media::{
@@ -173,7 +173,7 @@ pub(crate) fn read(
     wanted: &[Wanted],
     cancel: &Cancel,
     give: &mut dyn FnMut(usize, Vec<TimedImage>) -> bool,
-) -> Result<Vec<Issue>> {
+) -> Result<()> {
     let mut at = 0;
     let mut held: Vec<TimedImage> = Vec::new();
     let mut next = 0;
@@ -209,14 +209,14 @@ pub(crate) fn read(
         }
     });
     match report {
-        Ok(report) => {
+        Ok(_) => {
             // The file ended before the last frames came.
             while at < wanted.len() && give(at, std::mem::take(&mut held)) {
                 at += 1;
             }
-            Ok(report.issues)
+            Ok(())
         }
-        Err(error) if error.kind() == ErrorKind::StageFailed => Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::StageFailed => Ok(()),
         Err(error) => Err(error),
     }
 }

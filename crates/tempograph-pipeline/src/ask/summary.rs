@@ -55,6 +55,8 @@ const CHAPTERS: usize = 24;
 pub struct Piece {
     /// When.
     pub span: Span,
+    /// In a few words; may be empty.
+    pub title: String,
     /// In words.
     pub text: String,
 }
@@ -149,7 +151,7 @@ pub(crate) fn summarise(task: &Task<'_>, kept: &mut dyn Kept) -> Result<Written,
     let mut parts: Vec<Told> = task
         .pieces
         .iter()
-        .map(|p| Told { span: p.span, title: String::new(), text: plain(&p.text, room) })
+        .map(|p| Told { span: p.span, title: plain(&p.title, TITLE_CHARS), text: plain(&p.text, room) })
         .filter(|t| !t.text.is_empty())
         .collect();
     if parts.is_empty() {
@@ -241,8 +243,9 @@ impl Running<'_, '_> {
 
     fn stretch(&mut self, parts: Vec<Told>, level: u32) -> Result<Told, Unanswered> {
         let span = joint(&parts).unwrap_or(self.task.whole);
-        if let [alone] = parts.as_slice() {
-            return Ok(alone.clone());
+        // Windows like others were told the same.
+        if let Some(first) = parts.first().filter(|first| parts.iter().all(|p| p.text == first.text)) {
+            return Ok(Told { span, ..first.clone() });
         }
         let number = self.next();
         if let Some(known) = self.kept.known(number) {
@@ -395,7 +398,11 @@ mod tests {
 
     fn pieces(count: i64, words: usize) -> Vec<Piece> {
         (0..count)
-            .map(|i| Piece { span: span(30 * i, 30 * i + 30), text: format!("{i} {}", "word ".repeat(words)) })
+            .map(|i| Piece {
+                span: span(30 * i, 30 * i + 30),
+                title: String::new(),
+                text: format!("{i} {}", "word ".repeat(words)),
+            })
             .collect()
     }
 
@@ -466,6 +473,15 @@ mod tests {
         let w = written(pieces(4, 5), vec![span(0, 30), span(30, 120)], &model, &mut Memory::default()).unwrap();
         assert_eq!(w.scenes, [(span(30, 120), "They walk.".to_owned())]);
         assert_eq!(model.asked().iter().map(|a| a.purpose).collect::<Vec<_>>(), ["scene", "summary"]);
+    }
+
+    #[test]
+    fn windows_that_were_told_the_same_are_one_without_asking() {
+        let model = Scripted::answers([WHOLE]);
+        let mut same = pieces(3, 5);
+        same[2].text = same[1].text.clone();
+        let w = written(same, vec![span(0, 30), span(30, 90)], &model, &mut Memory::default()).unwrap();
+        assert_eq!((w.calls, w.scenes.len()), (1, 1));
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn believed(
 
 /// Adds `found` to the events, each once, and numbers all of them anew in order of start.
 pub(super) fn add(timeline: &mut Timeline, mut found: Vec<VisualEvent>) {
-    found.sort_by(|a, b| order(a, b));
+    found.sort_by(order);
     let mut own: Vec<VisualEvent> = Vec::new();
     for event in found {
         let measured = timeline.visual_events.iter_mut().filter(|e| same(e, &event));

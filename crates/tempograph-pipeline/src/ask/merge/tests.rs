@@ -7,7 +7,7 @@ use tempograph_core::{
     timeline::{Entity, Evidence, Scene, Track, Video, VisualEvent, VisualEventKind as Kind},
 };
 
-use super::{merge, *};
+use super::merge;
 use crate::ask::context::Places;
 
 fn at(s: i64) -> MediaTime {

@@ -7,7 +7,7 @@ mod round;
 mod summary;
 mod windows;
 
-use tempograph_core::{ErrorKind, Issue, Result, Timeline, vlm::Vlm};
+use tempograph_core::{ErrorKind, Issue, Result, Timeline, timeline::Chapter, vlm::Vlm};
 
 use super::{Request, decide::Decided};
 use crate::{
@@ -45,7 +45,11 @@ pub(super) fn ask(
             let seen = asked.told.iter().any(|(_, told)| !told.frames_s.is_empty());
             let backend = if seen { model.limits().model.clone() } else { TEXT_BACKEND.to_owned() };
             writer = Some((model, backend));
-            pieces = asked.told.into_iter().map(|(span, told)| Piece { span, text: told.summary }).collect();
+            pieces = asked
+                .told
+                .into_iter()
+                .map(|(span, told)| Piece { span, title: String::new(), text: told.summary })
+                .collect();
         }
     }
     if let (true, Some((model, backend))) = (asking.summarise, writer) {
@@ -61,7 +65,8 @@ pub(super) fn ask(
 
 /// What was measured of each scene, for whoever sums it up without having seen it.
 fn facts(timeline: &Timeline) -> Vec<Piece> {
-    timeline.summary.chapters.iter().map(|c| Piece { span: c.span, text: c.text.clone() }).collect()
+    let piece = |c: &Chapter| Piece { span: c.span, title: c.title.clone(), text: c.text.clone() };
+    timeline.summary.chapters.iter().map(piece).collect()
 }
 
 /// What will be asked.

@@ -53,7 +53,6 @@ pub(super) struct Failures {
     /// Why asking was given up, and how many windows are left.
     stopped: Option<Error>,
     left: usize,
-    reading: Vec<Issue>,
 }
 
 impl Failures {
@@ -63,7 +62,7 @@ impl Failures {
     }
 
     pub(super) fn into_issues(self) -> Vec<Issue> {
-        let mut issues = self.reading;
+        let mut issues = Vec::new();
         if let Some(error) = &self.stopped {
             let mut issue = Issue::from_error("ask", error);
             issue.message = format!("asking stopped with {} windows left: {}", self.left, issue.message);
@@ -124,7 +123,8 @@ impl<'a> Round<'a> {
             }
             let ended = || Err(Error::new(ErrorKind::Internal, "the reader ended unexpectedly"));
             match reader.join().unwrap_or_else(|_| ended()) {
-                Ok(issues) => failures.reading.extend(issues),
+                // What is damaged in the file was said after the first read.
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Cancelled => {
                     fatal.get_or_insert(error);
                 }
@@ -208,7 +208,7 @@ impl<'a> Round<'a> {
     }
 
     /// Hands out windows with their frames, in order; reads the file only if frames are wanted.
-    fn hand_out(&self, to_askers: &Sender<Ready>) -> Result<Vec<Issue>> {
+    fn hand_out(&self, to_askers: &Sender<Ready>) -> Result<()> {
         let times = |&i: &usize| self.plan.windows[i].moments.iter().map(|m| m.time).collect();
         let wanted: Vec<Wanted> = self.open.iter().map(|i| Wanted { times: times(i) }).collect();
         let mut give = |i: usize, images| {
@@ -221,7 +221,7 @@ impl<'a> Round<'a> {
             }
             _ => {
                 let _all = (0..wanted.len()).all(|i| give(i, Vec::new()));
-                Ok(Vec::new())
+                Ok(())
             }
         }
     }
