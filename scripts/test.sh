@@ -32,6 +32,15 @@ if ! cmp -s scripts/exports.requirements.txt "$readers/requirements.txt"; then
 fi
 export TEMPOGRAPH_TEST_READERS=$readers/bin/python
 
+# A real llama.cpp server to ask, kept from run to run. Where it cannot be had, its tests say that they were skipped.
+if python3 scripts/llm_server.py --install; then
+    export TEMPOGRAPH_TEST_LLM_SERVER=$PWD/scripts/llm_server.py
+else
+    echo 'note: the llama.cpp server cannot be installed; its tests are skipped' >&2
+fi
+
+python3 -m unittest discover --quiet deploy/runpod/tests
+
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --release --locked --workspace "$@"
 else

@@ -24,6 +24,7 @@ mod session;
 mod time;
 pub mod timeline;
 pub mod vlm;
+mod window;
 
 pub use analyzer::{AudioAnalyzer, FrameAnalyzer, Sampling};
 pub use appearance::Appearance;
@@ -42,3 +43,4 @@ pub use observation::{
 pub use session::{Runtime, Session, SessionOptions, Tensor, TensorData, TensorInfo};
 pub use time::{MediaTime, Span};
 pub use timeline::Timeline;
+pub use window::{PartTold, Third, ToldEntity, ToldEvent, ToldScene, WindowTold};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxXyxy, Detections, Issue, MediaTime, Span};
+use crate::{BoxXyxy, Detections, Issue, MediaTime, PartTold, Span, WindowTold};
 
 /// One producer's claim about a span. Append-only: fusion weighs claims, it never edits them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,10 @@ pub enum Claim {
     Speakers(SpeakerWindow),
     /// How it sounds, frame by frame.
     Prosody(ProsodyFrames),
+    /// What a model says of a window.
+    Window(Box<WindowTold>),
+    /// What a model makes of several windows.
+    Part(Box<PartTold>),
     /// Something went wrong here.
     Issue(Issue),
 }

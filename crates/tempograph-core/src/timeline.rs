@@ -47,6 +47,9 @@ pub struct Timeline {
     pub correlations: Vec<Correlation>,
     /// Moments worth keeping, best first.
     pub highlights: Vec<Highlight>,
+    /// What a model says of each window it was asked about, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// The video in words.
     pub summary: Summary,
     /// Models that took part.
@@ -155,6 +158,41 @@ pub struct Entity {
     pub speakers: Vec<String>,
     /// What says so: `tracks`, `vlm`, `speech`.
     pub origin: String,
+    /// What models say of it, each time they say something new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+}
+
+/// What a model says of an entity; beside what was measured, never instead of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// What it calls it. Where that is not the entity's type, the two disagree.
+    pub label: String,
+    /// In words.
+    pub description: String,
+    /// Name of the model.
+    pub origin: String,
+    /// The window it was said of.
+    pub window: String,
+}
+
+/// A stretch of the video that a model was asked about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Window {
+    /// `W1`, `W2`, … in order of time.
+    pub id: String,
+    /// When.
+    #[serde(flatten)]
+    pub span: Span,
+    /// What happens in it.
+    pub summary: String,
+    /// Name of the model that says so.
+    pub origin: String,
+    /// Times of the frames it was shown.
+    pub frames_s: Vec<MediaTime>,
+    /// The window whose answer this is: it looked and sounded the same, so this one was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<String>,
 }
 
 /// What kind of thing happens in the picture.
@@ -215,7 +253,7 @@ pub struct VisualEvent {
     pub description: String,
     /// 0 to 1.
     pub confidence: f32,
-    /// What says so: `geometry` or a model's name.
+    /// What says so: `geometry`, a model's name, or both with a comma between.
     pub origin: String,
     /// Where to look.
     pub evidence: Evidence,
@@ -497,6 +535,9 @@ pub struct Run {
     /// Each call of a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<ModelCall>,
+    /// Calls that were not needed: windows that look and sound like others took their answers.
+    #[serde(default)]
+    pub calls_saved: u64,
     /// Settings that shaped the result, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
@@ -537,6 +578,7 @@ impl Timeline {
             depths: Vec::new(),
             correlations: Vec::new(),
             highlights: Vec::new(),
+            windows: Vec::new(),
             summary: Summary { backend: "template".to_owned(), ..Summary::default() },
             models: Vec::new(),
             run: Run::default(),

@@ -29,4 +29,4 @@ pub use probe::{AudioInfo, MediaInfo, VideoInfo, probe};
 pub use read::{AudioWants, ReadReport, Reader, Sample, VideoWants, Wants};
 pub use relief::{decode_map, encode_map, inferno};
 pub use sprite::SpriteSheet;
-pub use still::{encode_jpeg, write_jpeg, write_png};
+pub use still::{decode_jpeg, encode_jpeg, write_jpeg, write_png};

@@ -3,5 +3,6 @@
 pub mod analyze;
 pub mod ask;
 pub mod cache;
+pub mod chat;
 pub mod fuse;
 pub mod run;

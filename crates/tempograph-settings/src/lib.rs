@@ -148,6 +148,16 @@ settings! {
     audio_stream: Option<Index> = "analyze.audio_stream", "";
     /// Model that turns texts into vectors for search.
     text_embedder: String = "search.text_embedder", "bge-small-en";
+    /// Seconds of a video that a model is asked about at a time.
+    ask_window_s: Between<0, 3600> = "ask.window_s", "30";
+    /// Frames of them that it is shown at most, 100 at most. 0 sends none: it only reads what was measured.
+    ask_frames: Index = "ask.frames", "8";
+    /// Tokens that one frame may take.
+    ask_frame_tokens: Count = "ask.frame_tokens", "256";
+    /// Questions about one video at most: those of a long one are about more at a time.
+    ask_max_windows: Count = "ask.max_windows", "240";
+    /// Folder of prompts that are used instead of the built-in ones: `system.md`, `window.md`, `scene.md`, `summary.md`.
+    prompts_folder: Option<Folder> = "prompts.folder", "";
     /// Write `annotated.mp4`.
     annotate: Switch = "analyze.annotate", "true";
     /// Files whose boxes, subtitles or speakers stand in for a stage: `FILE` or `FORMAT=FILE`.

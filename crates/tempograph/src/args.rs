@@ -84,7 +84,7 @@ pub(crate) struct Analyze {
     /// Where results go [default: `tempograph-out/FILE-NAME`]; with several sources, a folder for each inside
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
-    /// Run these stages only: scenes, thumbnails, detect, faces, text, depth, sounds, vad, speech, embed
+    /// Run these stages only: scenes, thumbnails, detect, faces, text, depth, sounds, vad, speech, ask, summary, embed
     #[arg(long, value_name = "STAGE,…")]
     only: Option<String>,
     /// Leave these stages out
@@ -144,6 +144,9 @@ pub(crate) struct Analyze {
     /// Say why each stage runs or does not
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Say what asking the model would send and cost; nothing is run and nothing is sent
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
 
 /// `tempograph highlights`.
@@ -197,7 +200,7 @@ pub(crate) struct Search {
     /// With one of these kinds of event, e.g. `approach`
     #[arg(long, value_name = "EVENT,…", value_delimiter = ',')]
     pub(crate) event: Vec<String>,
-    /// By one of these: speech, sound, text, object, event, emotion, description
+    /// By one of these: speech, sound, text, object, event, emotion, description, memory
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub(crate) kind: Vec<String>,
     /// Moments at most

@@ -4,6 +4,7 @@
 //! `registry` the only place that names concrete back ends, `commands` one file per command.
 
 mod args;
+mod asking;
 mod clips;
 mod commands;
 mod depth;

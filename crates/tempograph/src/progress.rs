@@ -70,6 +70,12 @@ impl Display {
         }
     }
 
+    /// Prints what was planned.
+    #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
+    pub(crate) fn plan(&self, plan: &str) {
+        println!("{plan}");
+    }
+
     /// Progress through media time.
     pub(crate) fn media(&self) -> Bar {
         Bar::new(self.terminal, "analysing")
@@ -139,6 +145,19 @@ impl Progress for Bar {
     fn media(&self, done: MediaTime, of: MediaTime) {
         if of > MediaTime::ZERO {
             self.at(done.as_secs_f64() / of.as_secs_f64());
+        }
+    }
+
+    fn asking(&self, done: usize, of: usize) {
+        let text = format!("asking {done} of {of} windows");
+        if self.terminal {
+            self.bar.set_prefix(text);
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() >= PLAIN_INTERVAL {
+            *said = Instant::now();
+            eprintln!("{text}");
         }
     }
 }

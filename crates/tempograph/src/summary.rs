@@ -25,6 +25,13 @@ fn fill(s: &mut String, timeline: &Timeline, out: &Path) -> fmt::Result {
     writeln!(s, " · {}", if v.audio.is_some() { "with sound" } else { "no sound" })?;
     if !timeline.summary.text.is_empty() {
         writeln!(s, "  {}", timeline.summary.text)?;
+        match timeline.summary.backend.as_str() {
+            "template" => {}
+            "text-llm" => {
+                writeln!(s, "  (written by a language model from what was seen and heard, not from the pictures)")?
+            }
+            model => writeln!(s, "  (told by {model})")?,
+        }
     }
     writeln!(s, "  scenes    {}", timeline.scenes.len())?;
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
@@ -62,6 +69,18 @@ fn fill(s: &mut String, timeline: &Timeline, out: &Path) -> fmt::Result {
         )?;
     }
     let run = &timeline.run;
+    if !timeline.windows.is_empty() {
+        let sent = run.calls.iter().filter(|c| !c.cache_hit).count();
+        writeln!(
+            s,
+            "  asked     {} windows, {sent} calls, {} tokens in, {} out, ${:.4}; {} windows like others were not asked",
+            timeline.windows.len(),
+            run.tokens_in,
+            run.tokens_out,
+            run.cost_usd,
+            run.calls_saved
+        )?;
+    }
     writeln!(
         s,
         "  took      {:.1} s ({:.2} s for each second of video), {} MB at most",

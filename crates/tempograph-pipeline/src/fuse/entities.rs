@@ -148,6 +148,7 @@ fn entity(id: &str, group: &[usize], tracks: &[Track], paths: &[&Path], video: &
         tracks: group.iter().map(|&i| tracks[i].id).collect(),
         speakers: Vec::new(),
         origin: "tracks".to_owned(),
+        told: Vec::new(),
     }
 }
 

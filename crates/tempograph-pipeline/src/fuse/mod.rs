@@ -154,6 +154,12 @@ impl Fused {
     }
 }
 
+/// Relates what is seen and heard anew, after visual events came to be known otherwise.
+pub fn recorrelate(timeline: &mut Timeline, options: &FuseOptions) {
+    timeline.correlations =
+        correlate::correlate(&timeline.visual_events, &timeline.audio_events, &options.correlations);
+}
+
 /// Decides the timeline that the observations amount to.
 pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
     let scenes = scenes::scenes(input.video, input.observations, options.scene_detector.as_deref());

@@ -193,6 +193,7 @@ pub(super) fn entities(entities: &mut Vec<Entity>, tracks: &[Track], turns: &[Sp
             tracks: Vec::new(),
             speakers: vec![(*name).to_owned()],
             origin: "speech".to_owned(),
+            told: Vec::new(),
         });
     }
 }
@@ -320,6 +321,7 @@ mod tests {
             tracks: vec![id],
             speakers: Vec::new(),
             origin: "tracks".to_owned(),
+            told: Vec::new(),
         };
         let tie = |tracks: &[Track], turns: &[SpeakerTurn]| {
             let mut all = vec![entity(1), entity(2)];

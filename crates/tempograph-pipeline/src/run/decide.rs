@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tempograph_core::{
-    Claim, Detections, Graph, Issue, MediaTime, Observation, Result, Span, Timeline,
+    Claim, Detections, Graph, Issue, MediaTime, Observation, Result, Timeline,
     timeline::{Scene, StageRun, Video},
 };
 use tempograph_models::vad::SegmentOptions;
@@ -15,7 +15,8 @@ use crate::{
         track::{TrackOptions, Tracked, named, track},
         vad::voices,
     },
-    cache::{Objects, Unit},
+    ask::Shot,
+    cache::{Objects, StageCache, StageIdentity, Unit},
     fuse::{self, FuseInput, FuseOptions, Heard},
 };
 
@@ -60,12 +61,20 @@ pub struct SceneCuts {
 pub(crate) struct Gathered {
     scene_scores: Vec<Observation>,
     detections: Vec<Observation>,
-    thumbnails: Vec<(Span, String, u64, u64)>,
+    thumbnails: Vec<Shot>,
     voice: Vec<Observation>,
     other: Vec<Observation>,
 }
 
 impl Gathered {
+    /// Adds every claim that the cache holds of a stage.
+    pub(crate) fn read(&mut self, cache: &dyn StageCache, identity: &StageIdentity) -> Result<()> {
+        cache.read(identity, &mut |_, unit| {
+            self.add(unit);
+            Ok(())
+        })
+    }
+
     pub(crate) fn add(&mut self, unit: Unit) {
         for observation in unit.observations {
             match &observation.claim {
@@ -73,7 +82,8 @@ impl Gathered {
                 Claim::Detections { .. } => self.detections.push(observation),
                 Claim::VoiceProbabilities { .. } => self.voice.push(observation),
                 Claim::Thumbnail { object, offset, len } => {
-                    self.thumbnails.push((observation.span, object.clone(), *offset, *len));
+                    let (object, offset, len) = (object.clone(), *offset, *len);
+                    self.thumbnails.push(Shot { span: observation.span, object, offset, len });
                 }
                 _ => self.other.push(observation),
             }
@@ -81,13 +91,31 @@ impl Gathered {
     }
 }
 
-pub(crate) fn decide(
-    video: Video,
-    gathered: Gathered,
-    options: &Options,
-    objects: &dyn Objects,
-    issues: &mut Vec<Issue>,
-) -> Result<Analysis> {
+/// What was decided before anybody is asked.
+pub(crate) struct Decided {
+    pub(crate) timeline: Timeline,
+    /// Tracked detections behind every other claim.
+    observations: Vec<Observation>,
+    /// How many claims are no detections.
+    others: usize,
+    proximities: Vec<fuse::Proximity>,
+    cuts: Vec<SceneCuts>,
+    thumbnails: Vec<Shot>,
+}
+
+impl Decided {
+    /// Detections with track ids, in order of time.
+    pub(crate) fn detections(&self) -> &[Observation] {
+        self.observations.get(self.others..).unwrap_or_default()
+    }
+
+    /// Small pictures, in order of time.
+    pub(crate) fn shots(&self) -> &[Shot] {
+        &self.thumbnails
+    }
+}
+
+pub(crate) fn decide(video: Video, gathered: Gathered, options: &Options, issues: &mut Vec<Issue>) -> Decided {
     let mut stages = Vec::new();
     let cuts = timed("cuts", &mut stages, || find_cuts(&gathered.scene_scores, &video, options, issues));
     let primary: Vec<Cut> = cuts.first().map(|c| c.cuts.clone()).unwrap_or_default();
@@ -115,7 +143,7 @@ pub(crate) fn decide(
     // Detections are moved in and out again: an hour of them is not worth a copy.
     let others = observations.len();
     observations.append(&mut detections);
-    let graph: Graph = timed("fuse", &mut stages, || {
+    let proximities = timed("fuse", &mut stages, || {
         let depths = fuse::track_depths(&observations, &timeline.video);
         let input = FuseInput {
             video: &timeline.video,
@@ -127,18 +155,29 @@ pub(crate) fn decide(
         let mut fused = fuse::fuse(&input, &options.fuse);
         let proximities = std::mem::take(&mut fused.proximities);
         fused.fill(&mut timeline);
-        fuse::graph::graph(&timeline, &proximities)
+        proximities
     });
+    issues.append(&mut timeline.issues);
+    timeline.run.stages = stages;
+    let mut thumbnails = gathered.thumbnails;
+    thumbnails.sort_by_key(|t| t.span.start);
+    Decided { timeline, observations, others, proximities, cuts, thumbnails }
+}
+
+/// What follows from everything, what models told included.
+pub(crate) fn conclude(decided: Decided, options: &Options, objects: &dyn Objects) -> Result<Analysis> {
+    let Decided { mut timeline, mut observations, others, proximities, cuts, thumbnails } = decided;
+    let mut stages = std::mem::take(&mut timeline.run.stages);
+    let graph: Graph = timed("graph", &mut stages, || fuse::graph::graph(&timeline, &proximities));
     // Last of all: it weighs everything that the timeline holds by now.
     timed("highlights", &mut stages, || {
         fuse::highlights::fill(&mut timeline, &observations, &options.fuse.highlights);
     });
-    issues.append(&mut timeline.issues);
     let detections = observations.split_off(others);
     timeline.run.stages = stages;
 
     let thumbnails =
-        timeline.scenes.iter().map(|scene| thumbnail(scene, &gathered.thumbnails, objects)).collect::<Result<_>>()?;
+        timeline.scenes.iter().map(|scene| thumbnail(scene, &thumbnails, objects)).collect::<Result<_>>()?;
     let depths = observations
         .into_iter()
         .filter_map(|o| match o.claim {
@@ -190,13 +229,13 @@ fn shown(detections: &Detections, confidence: f32) -> Detections {
 }
 
 /// The picture nearest to the middle of `scene`, taken inside it.
-fn thumbnail(scene: &Scene, all: &[(Span, String, u64, u64)], objects: &dyn Objects) -> Result<Option<Vec<u8>>> {
+fn thumbnail(scene: &Scene, all: &[Shot], objects: &dyn Objects) -> Result<Option<Vec<u8>>> {
     let middle = MediaTime::from_nanos((scene.span.start.nanos() + scene.span.end.nanos()) / 2);
     let nearest = all
         .iter()
-        .filter(|(span, ..)| scene.span.contains(span.start))
-        .min_by_key(|(span, ..)| span.start.abs_diff(middle));
-    let Some((_, object, offset, len)) = nearest else { return Ok(None) };
+        .filter(|shot| scene.span.contains(shot.span.start))
+        .min_by_key(|shot| shot.span.start.abs_diff(middle));
+    let Some(Shot { object, offset, len, .. }) = nearest else { return Ok(None) };
     let bytes = objects.get(object)?;
     let (start, end) = (*offset as usize, (offset + len) as usize);
     Ok(bytes.get(start..end).map(<[u8]>::to_vec))

@@ -1,7 +1,7 @@
 //! One analysis from file to timeline.
 //!
 //! ```text
-//! probe ─► pass (measure, journaled unit by unit) ─► decide ─► fuse ─► Timeline
+//! probe ─► pass (measure, journaled unit by unit) ─► decide ─► fuse ─► ask ─► merge ─► Timeline
 //! ```
 //!
 //! What is dear is *measured* and kept in the stage cache; what is cheap is *decided* anew each
@@ -11,6 +11,7 @@
 //! **Invariant:** the timeline, `run` aside, depends only on the bytes of the video, the options
 //! and the models: not on when or how often the run was stopped, nor on the number of threads.
 
+mod asking;
 mod audio;
 mod clock;
 mod decide;
@@ -38,12 +39,18 @@ pub use self::{
     decide::{Options, SceneCuts},
     stage::{AudioStage, FrameStage, Given, Make, SpeechStage, Stage, Stages},
 };
-use crate::cache::{Objects, StageCache, StageIdentity, Unit};
+use crate::{
+    ask::{Asking, Estimate, Places},
+    cache::{Objects, StageCache, StageIdentity, Unit},
+};
 
 /// Hears how far a run is.
 pub trait Progress: Sync {
     /// The decoder is at `done` of `of`.
     fn media(&self, done: MediaTime, of: MediaTime);
+
+    /// A model has been asked about `done` of `of` windows.
+    fn asking(&self, _done: usize, _of: usize) {}
 }
 
 /// What to analyse and with what.
@@ -62,6 +69,8 @@ pub struct Request<'a> {
     pub stages: Stages,
     /// How to decide.
     pub options: &'a Options,
+    /// Whom to ask about what was found, if anybody.
+    pub asking: Option<Asking>,
     /// Where claims are kept.
     pub cache: &'a dyn StageCache,
     /// Where pictures are kept.
@@ -90,26 +99,16 @@ pub struct Analysis {
     pub depths: Vec<(Span, DepthMap)>,
 }
 
-/// Runs every stage that is not cached, decides and fuses.
+/// Runs every stage that is not cached, decides, fuses and asks.
 ///
 /// # Errors
 /// When the file cannot be read at all, the store fails, or `cancel` was raised. What goes wrong
 /// in one stage is an [`Issue`] of the timeline instead.
-pub fn analyze(request: Request<'_>) -> Result<Analysis> {
-    let Request { info, cache, id, .. } = request;
-    let mut stages = request.stages;
+pub fn analyze(mut request: Request<'_>) -> Result<Analysis> {
+    let (info, cache, id) = (request.info, request.cache, request.id);
+    let mut stages = suited(std::mem::take(&mut request.stages), info);
     let mut issues: Vec<Issue> =
         stages.unavailable.drain(..).map(|(stage, error)| Issue::from_error(stage, &error)).collect();
-    if info.video.is_none() {
-        stages.frames.clear();
-    }
-    if info.audio.is_empty() {
-        stages.audio.clear();
-        stages.voice = None;
-    }
-    if stages.voice.is_none() {
-        stages.speech = None;
-    }
     let mut models = stages.models();
     models.sort_by(|a, b| (&a.task, &a.name).cmp(&(&b.task, &b.name)));
     let given = std::mem::take(&mut stages.given);
@@ -135,10 +134,7 @@ pub fn analyze(request: Request<'_>) -> Result<Analysis> {
 
     let mut gathered = Gathered::default();
     for (identity, _) in &report.stages {
-        cache.read(identity, &mut |_, unit| {
-            gathered.add(unit);
-            Ok(())
-        })?;
+        gathered.read(cache, identity)?;
     }
     let mut stage_runs: Vec<_> = report.stages.into_iter().map(|(_, run)| run).collect();
     for Given { name, observations, .. } in given {
@@ -152,7 +148,12 @@ pub fn analyze(request: Request<'_>) -> Result<Analysis> {
         gathered.add(Unit { observations, snapshot: Vec::new() });
     }
     let video = info.to_video(request.uri, id);
-    let mut analysis = decide::decide(video, gathered, request.options, request.objects, &mut issues)?;
+    let mut decided = decide::decide(video, gathered, request.options, &mut issues);
+    if let Some(asking) = request.asking.take() {
+        let places = Places::new(decided.detections(), &decided.timeline);
+        issues.extend(asking::ask(&request, &asking, &mut decided, &places)?);
+    }
+    let mut analysis = decide::conclude(decided, request.options, request.objects)?;
     stage_runs.append(&mut analysis.timeline.run.stages);
     analysis.timeline.run.stages = stage_runs;
     analysis.timeline.models = models;
@@ -160,6 +161,49 @@ pub fn analyze(request: Request<'_>) -> Result<Analysis> {
     issues.dedup();
     analysis.timeline.issues = issues;
     Ok(analysis)
+}
+
+/// What asking about a video would take; nothing is run and nothing is sent. It rests on the stages that the cache
+/// holds whole; without them on the length of the video.
+///
+/// # Errors
+/// When the store fails, or the frames of the video cannot be shown.
+pub fn estimate(mut request: Request<'_>) -> Result<Option<Estimate>> {
+    let Some((asking, model)) = request.asking.take().and_then(|a| Some((a.clone(), a.vision?))) else {
+        return Ok(None);
+    };
+    let stages = suited(std::mem::take(&mut request.stages), request.info);
+    let (mut gathered, mut measured) = (Gathered::default(), true);
+    for identity in stages.identities(request.id) {
+        if request.cache.record(&identity)?.complete {
+            gathered.read(request.cache, &identity)?;
+        } else {
+            measured = false;
+        }
+    }
+    for given in stages.given {
+        gathered.add(Unit { observations: given.observations, snapshot: Vec::new() });
+    }
+    let video = request.info.to_video(request.uri, request.id);
+    let decided = decide::decide(video, gathered, request.options, &mut Vec::new());
+    let places = Places::new(decided.detections(), &decided.timeline);
+    let plan = asking::planned(&request, &asking, model.as_ref(), &decided, &places)?;
+    Ok(Some(plan.estimate(model.as_ref(), &asking, measured)))
+}
+
+/// `stages` without those that this file has nothing for.
+fn suited(mut stages: Stages, info: &MediaInfo) -> Stages {
+    if info.video.is_none() {
+        stages.frames.clear();
+    }
+    if info.audio.is_empty() {
+        stages.audio.clear();
+        stages.voice = None;
+    }
+    if stages.voice.is_none() {
+        stages.speech = None;
+    }
+    stages
 }
 
 /// Why the stage will run or will not, in one line.

@@ -5,6 +5,7 @@
 
 mod gemini;
 mod http;
+mod llama;
 mod mind;
 mod openai;
 mod runpod;
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 pub use self::{
     gemini::FakeGemini,
     http::{Log, Request},
+    llama::LlamaServer,
     mind::Mind,
     openai::FakeOpenAi,
     runpod::FakeRunpod,

@@ -13,7 +13,7 @@ use tempograph_core::{
 use super::words;
 
 /// Raised whenever the same timeline gives other moments than before: runs are then indexed anew.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// Characters of a moment's text; what is longer is cut. Sentences and lines of text are far shorter.
 const MAX_TEXT: usize = 2000;
@@ -42,17 +42,29 @@ pub enum Kind {
     Emotion,
     /// A model describes the scene so.
     Description,
+    /// A model was shown a stretch of the video and tells it so.
+    Memory,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Speech, Self::Sound, Self::Text, Self::Object, Self::Event, Self::Emotion, Self::Description];
+    pub const ALL: [Self; 8] = [
+        Self::Speech,
+        Self::Sound,
+        Self::Text,
+        Self::Object,
+        Self::Event,
+        Self::Emotion,
+        Self::Description,
+        Self::Memory,
+    ];
 
-    /// Whether both rest on the same evidence: what objects do is known from where they are seen.
+    /// Whether both rest on the same evidence: what objects do is known from where they are seen, and scenes are told
+    /// from what was told of windows.
     pub(crate) fn same_evidence(self, other: Self) -> bool {
         let seen = |kind| matches!(kind, Self::Object | Self::Event);
-        self == other || seen(self) && seen(other)
+        let told = |kind| matches!(kind, Self::Description | Self::Memory);
+        self == other || seen(self) && seen(other) || told(self) && told(other)
     }
 
     /// The name as in JSON and `--kind`.
@@ -65,6 +77,7 @@ impl Kind {
             Self::Event => "event",
             Self::Emotion => "emotion",
             Self::Description => "description",
+            Self::Memory => "memory",
         }
     }
 
@@ -157,6 +170,18 @@ pub fn moments(timeline: &Timeline) -> Vec<Moment> {
     for scene in &timeline.scenes {
         let text = scene.summary.as_deref().unwrap_or_default();
         all.extend(moment(Kind::Description, scene.span, text, 1.0, Details::default()));
+    }
+    let mut last: Option<&str> = None;
+    for window in &timeline.windows {
+        // A stretch that goes on the same is one memory.
+        if window.same_as.is_some() && last == Some(&window.summary) {
+            if let Some(Moment { kind: Kind::Memory, span, .. }) = all.last_mut() {
+                span.end = window.span.end;
+            }
+            continue;
+        }
+        all.extend(moment(Kind::Memory, window.span, &window.summary, 1.0, Details::default()));
+        last = Some(&window.summary);
     }
     // The template only repeats what is found by itself, at vaguer times.
     if timeline.summary.backend != "template" {
@@ -255,10 +280,19 @@ fn objects(timeline: &Timeline, out: &mut Vec<Moment>) {
         }
     }
     // What a model calls an entity by more than its class.
-    for entity in timeline.entities.iter().filter(|e| e.origin == "vlm") {
-        let details = Details { labels: vec![entity.kind.clone()], ..Details::default() };
+    for entity in timeline.entities.iter().filter(|e| e.origin == "vlm" || !e.told.is_empty()) {
         let span = Span::new(entity.first_seen_s, entity.last_seen_s);
-        out.extend(moment(Kind::Object, span, &entity.description, 1.0, details));
+        let details = |label: &str| Details { labels: vec![label.to_owned()], ..Details::default() };
+        if entity.told.is_empty() {
+            out.extend(moment(Kind::Object, span, &entity.description, 1.0, details(&entity.kind)));
+        }
+        for told in &entity.told {
+            let text = match told.description.trim() {
+                "" => told.label.clone(),
+                description => format!("{}: {description}", told.label),
+            };
+            out.extend(moment(Kind::Object, span, &text, 1.0, details(&told.label)));
+        }
     }
 }
 
@@ -271,6 +305,7 @@ fn without_ids(text: &str, entities: &BTreeMap<&str, &Entity>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tempograph_core::timeline::{Told, Window};
     use crate::search::testing;
 
     fn of(kind: Kind, all: &[Moment]) -> Vec<(&str, f64, f64)> {
@@ -297,9 +332,34 @@ mod tests {
         assert_eq!(of(Kind::Event, &all), [("person approaches car", 4.0, 6.0)]);
         assert_eq!(of(Kind::Emotion, &all), [("happy", 2.0, 5.0)]);
         assert_eq!(of(Kind::Description, &all), [], "the template repeats the others");
+        assert_eq!(of(Kind::Memory, &all), [], "nobody was asked");
         let event = all.iter().find(|m| m.kind == Kind::Event).expect("one");
         let tags: Vec<_> = event.details.tags().into_iter().collect();
         assert_eq!(tags, ["event:approach", "label:car", "label:person"]);
+    }
+
+    #[test]
+    fn what_models_told_is_found_by_window_and_by_entity() {
+        let mut timeline = testing::timeline("v");
+        let window = |n: i64, summary: &str, same_as: Option<&str>| Window {
+            id: format!("W{n}"),
+            span: Span::new(MediaTime::from_millis(n * 30_000 - 30_000), MediaTime::from_millis(n * 30_000)),
+            summary: summary.into(),
+            origin: "m".into(),
+            frames_s: Vec::new(),
+            same_as: same_as.map(str::to_owned),
+        };
+        timeline.windows = vec![
+            window(1, "A man waits at a door.", None),
+            window(2, "A man waits at a door.", Some("W1")),
+            window(3, "He leaves.", None),
+        ];
+        let told = Told { label: "man".into(), description: "in a red coat".into(), ..Told::default() };
+        timeline.entities[0].told.push(told);
+        let all = moments(&timeline);
+        let memories = of(Kind::Memory, &all);
+        assert_eq!(memories, [("A man waits at a door.", 0.0, 60.0), ("He leaves.", 60.0, 90.0)]);
+        assert!(of(Kind::Object, &all).iter().any(|m| m.0 == "man: in a red coat"));
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn entity(id: u32, kind: &str, span: Span) -> Entity {
         tracks: vec![id],
         speakers: Vec::new(),
         origin: "tracks".into(),
+        told: Vec::new(),
     }
 }
 

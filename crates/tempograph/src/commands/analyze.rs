@@ -13,8 +13,8 @@ use tempograph_pipeline::run::{self, Analysis, Request};
 use tempograph_store::Library;
 
 use crate::{
-    args, clips, imports::Imports, indexing, output::folder_for, progress::Display, registry::Registry, results,
-    settings::Settings, sources, summary, sys,
+    args, asking, clips, imports::Imports, indexing, output::folder_for, progress::Display, registry::Registry,
+    results, settings::Settings, sources, summary, sys,
 };
 
 /// Exit status of a batch in which some inputs failed.
@@ -41,7 +41,12 @@ pub(crate) fn run(args: &args::Analyze, settings: &Settings, data: &Path, cancel
         let job = Job {
             path,
             out: &out,
-            answer: if args.json { Answer::Json } else { Answer::Summary },
+            answer: match (args.plan, args.json) {
+                (true, true) => Answer::JsonPlan,
+                (true, false) => Answer::Plan,
+                (false, true) => Answer::Json,
+                (false, false) => Answer::Summary,
+            },
             explain: args.explain,
             settings,
             imports: &imports,
@@ -87,6 +92,10 @@ pub(crate) fn silently(
 enum Answer {
     Summary,
     Json,
+    /// What asking would take, before anything is done.
+    Plan,
+    /// The same as JSON.
+    JsonPlan,
     Nothing,
 }
 
@@ -127,9 +136,15 @@ impl Job<'_> {
         let lock =
             self.library.lock(&id, cancel, || self.display.note("waiting: another process analyses this video"))?;
         let uri = self.path.display().to_string();
+        if self.answer == Answer::Plan || self.answer == Answer::JsonPlan {
+            let estimate = self.prepared(&info, &id, &uri, cancel, run::estimate)?;
+            let as_json = self.answer == Answer::JsonPlan;
+            self.display.plan(&asking::shown(self.path, estimate.as_ref(), self.settings, as_json));
+            return Ok(());
+        }
         self.library.put_video(&id, &uri)?;
         self.registry.begin_video();
-        let mut analysis = self.analyze(&info, &id, &uri, cancel)?;
+        let mut analysis = self.prepared(&info, &id, &uri, cancel, run::analyze)?;
         drop(lock);
         results::draw(&mut analysis, self.path, self.out, self.settings, self.display, cancel)?;
         if self.settings.clips.is_on() {
@@ -148,12 +163,20 @@ impl Job<'_> {
                     .map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
             }
             Answer::Summary => self.display.done(&summary::text(&analysis.timeline, self.out)),
-            Answer::Nothing => {}
+            Answer::Plan | Answer::JsonPlan | Answer::Nothing => {}
         }
         Ok(())
     }
 
-    fn analyze(&self, info: &MediaInfo, id: &str, uri: &str, cancel: &Cancel) -> Result<Analysis> {
+    /// Does `work` with everything that an analysis of this file needs.
+    fn prepared<T>(
+        &self,
+        info: &MediaInfo,
+        id: &str,
+        uri: &str,
+        cancel: &Cancel,
+        work: impl FnOnce(Request<'_>) -> Result<T>,
+    ) -> Result<T> {
         let explain = |line: &str| {
             if self.explain {
                 self.display.note(line);
@@ -163,8 +186,9 @@ impl Job<'_> {
         options.heard.words |= self.imports.has("speech");
         let mut stages = self.registry.stages(self.library)?;
         self.imports.apply(&mut stages, self.path, info.start)?;
+        let asking = asking::asking(self.settings, self.registry, &mut stages)?;
         let progress = self.display.media();
-        run::analyze(Request {
+        work(Request {
             path: self.path,
             uri,
             id,
@@ -172,6 +196,7 @@ impl Job<'_> {
             audio_stream: self.settings.audio_stream.map(|i| i.0),
             stages,
             options: &options,
+            asking,
             cache: self.library,
             objects: self.library.objects().as_ref(),
             progress: &progress,

@@ -41,6 +41,8 @@ const STAGES: &[&str] = &[
     "speakers",
     "prosody",
     "sounds",
+    "ask",
+    "summary",
     "embed",
 ];
 
@@ -164,6 +166,7 @@ impl Registry {
                 &s.import,
                 (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),
                 (&s.openai_model, &s.gemini_model, &s.runpod_model, &s.local_model),
+                (s.ask_window_s, s.ask_frames, s.ask_frame_tokens, s.ask_max_windows, &s.prompts_folder),
             )
         );
         blake3::hash(shaping.as_bytes()).to_hex()[..16].to_owned()

@@ -7,6 +7,7 @@
 )]
 
 mod analyze;
+mod asking;
 mod cli;
 mod keeping;
 mod kill;
@@ -15,4 +16,5 @@ mod robust;
 mod search;
 mod senses;
 mod support;
+mod teller;
 mod voices;

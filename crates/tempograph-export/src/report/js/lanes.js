@@ -15,6 +15,7 @@ function laneList() {
   const list = [];
   const add = (key, name, items, extra) => { if (items.length) list.push({ key, name, items, ...extra }); };
   add('scenes', 'Scenes', scenes.map((s) => ({ x: s, label: s.id, thumb: s.thumbnail, tip: () => details('Scene ' + s.id, s, s.summary ? quote(s.summary) : null, line('first frame', s.start_frame)) })), { tall: true });
+  add('windows', 'Told', (T.windows || []).map((w) => ({ x: w, label: w.summary, tip: () => details(w.id, w, quote(w.summary), line('says', w.origin), line('as', w.same_as)) })));
   add('highlights', 'Highlights', T.highlights.map((h) => ({ x: h, label: '#' + h.rank, tip: () => details('Highlight ' + h.rank, h, quote(h.reasons.join(', ')), confidence(h.clip_worthy_score)) })));
   const people = T.entities.map((e, i) => {
     const tracks = T.tracks.filter((t) => trackEntity.get(t.id) === e.id);

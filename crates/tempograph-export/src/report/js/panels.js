@@ -40,7 +40,7 @@ function entities() {
     const acts = T.visual_events.filter((v) => v.entities.includes(e.id)).length;
     const notes = [range({ start_s: e.first_seen_s, end_s: e.last_seen_s }), acts ? acts + (acts === 1 ? ' event' : ' events') : null, e.speakers.length ? 'speaks as ' + e.speakers.join(', ') : null];
     const button = el('button', { class: 'entity-row', 'aria-pressed': 'false', '--h': hue(i), onclick: () => { setFocus(e.id); if (focusEntity) seek(e.first_seen_s - START + 0.001); } },
-      el('span', { class: 'dot' }), el('span', { class: 'what' }, el('b', null, entityName(e.id)), e.description ? el('span', { class: 'dim' }, e.description) : null, strip, el('span', { class: 'dim num' }, notes.filter(Boolean).join(' · '))));
+      el('span', { class: 'dot' }), el('span', { class: 'what' }, el('b', null, entityName(e.id)), e.description ? el('span', { class: 'dim' }, e.description) : null, (e.told || []).map((t) => el('span', { class: 'dim' }, t.origin + ': ' + (t.label === e.type ? '' : t.label + ', ') + t.description)), strip, el('span', { class: 'dim num' }, notes.filter(Boolean).join(' · '))));
     return { id: e.id, button };
   });
   $('entities').append(...nodes.map((n) => el('li', null, n.button)));
@@ -93,6 +93,7 @@ function run() {
   if (r.peak_gpu_bytes) list.push(['Peak GPU memory', bytes(r.peak_gpu_bytes)]);
   if (r.tokens_in || r.tokens_out) list.push(['Tokens', r.tokens_in + ' in · ' + r.tokens_out + ' out']);
   if (r.cost_usd) list.push(['Cost', '$' + r.cost_usd.toFixed(4)]);
+  if (r.calls_saved) list.push(['Calls saved', String(r.calls_saved)]);
   $('run').append(el('dl', { class: 'numbers' }, list.map(([a, b]) => fact(a, b))));
   if (total > 0) $('run').append(el('div', { class: 'bar', 'aria-hidden': 'true' }, busy.map((s) => { const i = el('i', { '--h': stageHue(s), '--w': s.wall_s / total }); tipFor(i, () => [el('strong', null, words(s.name)), el('div', { class: 'dim num' }, length(s.wall_s) + ' · ' + percent(s.wall_s / total))]); return i; })));
   if (r.stages.length) $('run').append(table(['Stage', 'Status', 'Items', 'Wall', 'Processor'], r.stages.map((s) => [el('span', { class: 'key', '--h': stageHue(s) }, words(s.name)), el('span', { class: 'status ' + s.status }, s.status), s.items.toLocaleString('en'), s.wall_s.toFixed(2) + ' s', s.cpu_s.toFixed(2) + ' s']), [2, 3, 4]));

@@ -32,6 +32,7 @@ fn entity(n: u32, span: Span) -> (Entity, Track) {
         tracks: vec![n],
         speakers: Vec::new(),
         origin: "tracks".into(),
+        told: Vec::new(),
     };
     (entity, track)
 }

@@ -1,0 +1,77 @@
+//! The stages that ask models: `ask` about each window, `summary` about what was told.
+//!
+//! Every answer is journaled as soon as it is there: a killed run asks again what was under way and nothing else. A
+//! failure that may pass is not journaled, so the next run asks again; one that may not is, as an issue.
+
+mod round;
+mod summary;
+mod windows;
+
+use tempograph_core::{ErrorKind, Issue, Result, Timeline, vlm::Vlm};
+
+use super::{Request, decide::Decided};
+use crate::{
+    ask::{self, Asking, Known, Piece, Places, Plan},
+    fuse,
+};
+
+/// The back end of a summary whose writer has not seen the video.
+const TEXT_BACKEND: &str = "text-llm";
+
+/// Asks whoever there is to ask, and takes what they say into `decided`.
+pub(super) fn ask(
+    request: &Request<'_>,
+    asking: &Asking,
+    decided: &mut Decided,
+    places: &Places,
+) -> Result<Vec<Issue>> {
+    let mut issues = Vec::new();
+    let mut pieces = Vec::new();
+    let mut writer = asking.text.as_ref().map(|model| (model, TEXT_BACKEND.to_owned()));
+    if let Some(model) = asking.vision.as_ref().filter(|_| asking.ask) {
+        let asked = match planned(request, asking, model.as_ref(), decided, places) {
+            Ok(plan) => windows::ask(request, asking, model, &plan, &decided.timeline)?,
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+            Err(error) => windows::Asked::failed(&error),
+        };
+        let timeline = &mut decided.timeline;
+        issues.extend(asked.issues);
+        timeline.run.stages.extend(asked.stage);
+        timeline.run.calls_saved += asked.saved;
+        if !asked.told.is_empty() {
+            issues.extend(ask::merge(timeline, &asked.told, places));
+            fuse::recorrelate(timeline, &request.options.fuse);
+            // What is told without frames is no vision, whoever tells it.
+            let seen = asked.told.iter().any(|(_, told)| !told.frames_s.is_empty());
+            let backend = if seen { model.limits().model.clone() } else { TEXT_BACKEND.to_owned() };
+            writer = Some((model, backend));
+            pieces = asked.told.into_iter().map(|(span, told)| Piece { span, text: told.summary }).collect();
+        }
+    }
+    if let (true, Some((model, backend))) = (asking.summarise, writer) {
+        if pieces.is_empty() {
+            pieces = facts(&decided.timeline);
+        }
+        let (stage, more) = summary::write(request, asking, model, pieces, &backend, &mut decided.timeline)?;
+        issues.extend(more);
+        decided.timeline.run.stages.push(stage);
+    }
+    Ok(issues)
+}
+
+/// What was measured of each scene, for whoever sums it up without having seen it.
+fn facts(timeline: &Timeline) -> Vec<Piece> {
+    timeline.summary.chapters.iter().map(|c| Piece { span: c.span, text: c.text.clone() }).collect()
+}
+
+/// What will be asked.
+pub(super) fn planned(
+    request: &Request<'_>,
+    asking: &Asking,
+    model: &dyn Vlm,
+    decided: &Decided,
+    places: &Places,
+) -> Result<Plan> {
+    let known = Known { timeline: &decided.timeline, places, shots: decided.shots(), objects: request.objects };
+    ask::plan(&known, model.limits(), asking)
+}
