@@ -228,7 +228,7 @@ settings! {
     gemini_url: Option<String> = "gemini.url", "";
     /// Key of the Gemini API.
     gemini_api_key: Option<Key> = "gemini.api_key", "";
-    /// Gemini model. Unset: the first of the price list.
+    /// Gemini model.
     gemini_model: Option<String> = "gemini.model", "";
     /// US dollars for a million tokens sent and written, `IN/OUT`. Unset: the price list's.
     gemini_price: Option<PriceText> = "gemini.price", "";
@@ -254,11 +254,11 @@ settings! {
     runpod_per_day: Option<Between<1, 100000000>> = "runpod.per_day", "";
     /// Calls at once at most.
     runpod_concurrency: Option<Count> = "runpod.concurrency", "";
-    /// Vision model of this machine: a name of `models list`, or a GGUF file. Unset: the best one present.
+    /// Model of `local`: a name of `models list`, or a GGUF file. Unset: the best one present that sees.
     local_model: Option<String> = "local.model", "";
     /// GGUF file of the projector that belongs to a `local.model` that is a file.
     local_mmproj: Option<Folder> = "local.mmproj", "";
-    /// Layers to keep on the GPU. Unset: all that a build with GPU support can.
+    /// Layers that the GPU computes, in a build that can. Unset: none.
     local_gpu_layers: Option<Index> = "local.gpu_layers", "";
     /// US dollars that models may cost for one video in one run. Unset: no limit.
     cost_video_usd: Option<Between<0, 1000000>> = "cost.video_usd", "";

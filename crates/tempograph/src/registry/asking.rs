@@ -136,7 +136,7 @@ impl Registry {
         for link in chain(&self.settings, task)? {
             match self.member(&link, task) {
                 Ok(member) => members.push(member),
-                Err(error) if link.spare && super::is_absence(error.kind()) => {}
+                Err(error) if link.spare => tracing::debug!(task = task.name(), %error, "no model stands in"),
                 Err(error) => {
                     tracing::warn!(task = task.name(), %error, "a model is left out");
                     refused.get_or_insert(error);
