@@ -440,7 +440,7 @@ mod tests {
             ("offline", "true"),
         ]);
         let model = registry.model(Task::Vision).unwrap().unwrap();
-        assert_eq!((model.limits().model.as_str(), model.limits().concurrency), ("a", 3));
+        assert_eq!((model.limits().model.as_str(), model.limits().concurrency), ("a or b", 3));
         let again = registry.model(Task::Chat).unwrap();
         assert!(again.is_none(), "the text model is not here");
         assert_eq!(registry.asking.members.lock().unwrap().len(), 2);

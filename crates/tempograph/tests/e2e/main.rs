@@ -13,6 +13,7 @@ mod keeping;
 mod kill;
 mod picture;
 mod robust;
+mod routing;
 mod search;
 mod senses;
 mod support;
