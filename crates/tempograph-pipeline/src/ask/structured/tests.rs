@@ -323,7 +323,7 @@ fn the_rate_of_malformed_answers_that_fit_nothing_is_small() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "[\\PC\\n\"'{}\\[\\]:,\\\\]{0,200}") {
-        let _ = form().read(&text);
+        form().read(&text).ok();
     }
 
     #[test]
