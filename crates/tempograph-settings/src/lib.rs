@@ -258,7 +258,7 @@ settings! {
     local_model: Option<String> = "local.model", "";
     /// GGUF file of the projector that belongs to a `local.model` that is a file.
     local_mmproj: Option<Folder> = "local.mmproj", "";
-    /// Layers that the GPU computes, in a build that can. Unset: none.
+    /// Layers to keep on the GPU. Unset: all that a build with GPU support can.
     local_gpu_layers: Option<Index> = "local.gpu_layers", "";
     /// US dollars that models may cost for one video in one run. Unset: no limit.
     cost_video_usd: Option<Between<0, 1000000>> = "cost.video_usd", "";
@@ -266,8 +266,6 @@ settings! {
     cost_day_usd: Option<Between<0, 1000000>> = "cost.day_usd", "";
     /// Share of a limit at which a warning is given.
     cost_alert_share: Between<0, 1> = "cost.alert_share", "0.8";
-    /// Gigabytes of memory that models may use at once.
-    memory_budget_gb: Between<0, 4096> = "memory.budget_gb", "6";
 }
 
 /// A whole number from zero.
@@ -322,7 +320,6 @@ resolve!(
     Between<0, 1>,
     Between<0, 60>,
     Between<0, 3600>,
-    Between<0, 4096>,
     Between<0, 1000000>,
     Between<1, 86400>,
     Between<1, 100000>,
