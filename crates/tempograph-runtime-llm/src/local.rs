@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Tokens of one picture at most: at 28 pixels a side some 900 x 900, more than any prompt here shows.
-const PICTURE_TOKENS: u32 = 1024;
+pub(crate) const PICTURE_TOKENS: u32 = 1024;
 /// Context that every question is promised when the budget is checked beforehand.
 const LEAST_CONTEXT: u32 = 2048;
 
