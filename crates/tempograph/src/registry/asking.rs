@@ -21,9 +21,10 @@ use tempograph_remote::{
     prices::{self, Price},
     router::{Backoff, CallRecords, Dice, Member, MemberOptions, Router, Shared, SystemClock, Task, Timers, warm_up},
 };
+use tempograph_runtime_llm::LocalVlm;
 use tempograph_store::ModelBooks;
 
-use super::Registry;
+use super::{Registry, local};
 use crate::settings::{BackendName, Between, Count, Key, List, PriceText, Settings};
 
 /// Bytes of a megabyte of the settings.
@@ -216,12 +217,13 @@ impl Registry {
         Ok(member)
     }
 
-    fn local_member(&self, link: &Link, _task: Task) -> Result<Arc<Member>> {
-        let name = link.model.clone().or_else(|| self.settings.local_model.clone());
-        Err(Error::new(
-            ErrorKind::ModelMissing,
-            format!("no language model of this machine is known: {}", name.unwrap_or_default()),
-        ))
+    fn local_member(&self, link: &Link, task: Task) -> Result<Arc<Member>> {
+        let own = self.settings.local_model.as_ref().filter(|_| task == Task::Vision);
+        let files = local::find(&self.settings, &self.store, link.model.as_ref().or(own).map(String::as_str), task)?;
+        self.built(format!("local:{}", files.model.display()), || {
+            let model = LocalVlm::new(local::options(&self.settings, files)?)?;
+            Ok(Member::new(Arc::new(model), self.tried(MemberOptions::new("local", false))))
+        })
     }
 
     fn openai_member(&self, model: Option<&String>) -> Result<Arc<Member>> {
