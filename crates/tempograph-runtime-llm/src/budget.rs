@@ -2,7 +2,7 @@
 
 use tempograph_core::{Error, ErrorKind, Result};
 
-use crate::{align, gguf::Header, native::BATCH};
+use crate::{align, gguf::Header, local::PICTURE_TOKENS, native::BATCH};
 
 /// What the process holds before any model: the program itself, its libraries, and what the allocator keeps.
 const BASE: u64 = 48 << 20;
@@ -34,8 +34,14 @@ pub(crate) struct Advice {
 }
 
 impl Prediction {
-    /// For a language model and its projector, a context of `tokens`, and pictures of at most `picture_tokens`.
-    pub fn of(model: &Header, projector: Option<&Header>, tokens: u32, picture_tokens: u32) -> Self {
+    /// For a language model and its projector, and a context of `tokens` or as many as the model knows.
+    pub fn for_context(model: &Header, projector: Option<&Header>, tokens: u32) -> Self {
+        let own = model.model_number("context_length").and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+        Self::of(model, projector, own.map_or(tokens, |own| own.min(tokens)), PICTURE_TOKENS)
+    }
+
+    /// For a context of `tokens`, and pictures of at most `picture_tokens`.
+    pub(crate) fn of(model: &Header, projector: Option<&Header>, tokens: u32, picture_tokens: u32) -> Self {
         Self {
             weights: model.bytes,
             projector: projector.map_or(0, |p| p.bytes),
@@ -101,10 +107,7 @@ fn text_compute(model: &Header) -> u64 {
         .per_layer(&format!("{}.feed_forward_length", model.architecture()), 1)
         .and_then(|n| n.into_iter().max())
         .unwrap_or(0);
-    let vocabulary = model
-        .model_number("vocab_size")
-        .or_else(|| model.length("tokenizer.ggml.tokens"))
-        .unwrap_or(0);
+    let vocabulary = model.model_number("vocab_size").or_else(|| model.length("tokenizer.ggml.tokens")).unwrap_or(0);
     live(u64::from(BATCH), width, inner).saturating_add(vocabulary.saturating_mul(4 * 4))
 }
 
@@ -114,11 +117,8 @@ fn picture_compute(projector: &Header, picture_tokens: u32) -> u64 {
     let patch = number("patch_size").max(1);
     let merge = number("spatial_merge_size").clamp(2, 16);
     let fixed = (number("image_size") / patch).saturating_pow(2);
-    let patches = if align::is_dynamic(projector) {
-        u64::from(picture_tokens).saturating_mul(merge * merge)
-    } else {
-        fixed
-    };
+    let patches =
+        if align::is_dynamic(projector) { u64::from(picture_tokens).saturating_mul(merge * merge) } else { fixed };
     live(patches, number("embedding_length"), number("feed_forward_length"))
 }
 

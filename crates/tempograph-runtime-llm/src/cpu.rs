@@ -32,8 +32,11 @@ fn verdict(needs: &[(&str, bool)]) -> Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::RuntimeMissing, format!("local language models need a processor with {}", lacking.join(", ")))
-        .with_hint("ask a model on another machine with `--backend`, or build from source for this processor"))
+    Err(Error::new(
+        ErrorKind::RuntimeMissing,
+        format!("local language models need a processor with {}", lacking.join(", ")),
+    )
+    .with_hint("ask a model on another machine with `--backend`, or build from source for this processor"))
 }
 
 #[cfg(test)]

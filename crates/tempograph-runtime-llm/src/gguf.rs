@@ -53,8 +53,11 @@ impl Header {
         })?;
         let bytes = file.metadata().map_err(|e| Error::io("open the weights", path, e))?.len();
         Self::parse(BufReader::with_capacity(1 << 16, file), bytes).map_err(|what| {
-            Error::new(ErrorKind::ModelInvalid, format!("not a GGUF file that can be used ({what}): {}", path.display()))
-                .with_hint("check the file with `tempograph models verify`")
+            Error::new(
+                ErrorKind::ModelInvalid,
+                format!("not a GGUF file that can be used ({what}): {}", path.display()),
+            )
+            .with_hint("check the file with `tempograph models verify`")
         })
     }
 

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Tokens of one picture at most: at 28 pixels a side some 900 x 900, more than any prompt here shows.
-const PICTURE_TOKENS: u32 = 1024;
+pub(crate) const PICTURE_TOKENS: u32 = 1024;
 /// Context that every question is promised when the budget is checked beforehand.
 const LEAST_CONTEXT: u32 = 2048;
 
@@ -172,9 +172,9 @@ impl LocalVlm {
         *self.shared.memory.lock()
     }
 
-    /// The number of the child's process while there is one and it is not answering.
+    /// The number of the child's process, if there is one; waits for a call that is being answered.
     pub fn process_id(&self) -> Option<u32> {
-        self.shared.process.try_lock()?.process.as_ref().map(Process::id)
+        self.shared.process.lock().process.as_ref().map(Process::id)
     }
 
     /// Ends the child; the next call starts another.

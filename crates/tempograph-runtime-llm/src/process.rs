@@ -103,13 +103,7 @@ impl Process {
             }
         };
         // From here on dropping ends the child.
-        let process = Self {
-            child,
-            stdin: Some(BufWriter::new(stdin)),
-            heard,
-            complaints,
-            memory: Memory::default(),
-        };
+        let process = Self { child, stdin: Some(BufWriter::new(stdin)), heard, complaints, memory: Memory::default() };
         for (name, work) in [
             ("llm-out", Box::new(hear) as Box<dyn FnOnce() + Send>),
             ("llm-err", Box::new(overhear) as Box<dyn FnOnce() + Send>),

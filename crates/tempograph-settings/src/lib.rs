@@ -228,7 +228,7 @@ settings! {
     gemini_url: Option<String> = "gemini.url", "";
     /// Key of the Gemini API.
     gemini_api_key: Option<Key> = "gemini.api_key", "";
-    /// Gemini model. Unset: the first of the price list.
+    /// Gemini model.
     gemini_model: Option<String> = "gemini.model", "";
     /// US dollars for a million tokens sent and written, `IN/OUT`. Unset: the price list's.
     gemini_price: Option<PriceText> = "gemini.price", "";
@@ -254,20 +254,22 @@ settings! {
     runpod_per_day: Option<Between<1, 100000000>> = "runpod.per_day", "";
     /// Calls at once at most.
     runpod_concurrency: Option<Count> = "runpod.concurrency", "";
-    /// Vision model of this machine: a name of `models list`, or a GGUF file. Unset: the best one present.
+    /// Model of `local`: a name of `models list`, or a GGUF file. Unset: the best one present that sees.
     local_model: Option<String> = "local.model", "";
     /// GGUF file of the projector that belongs to a `local.model` that is a file.
     local_mmproj: Option<Folder> = "local.mmproj", "";
     /// Layers to keep on the GPU. Unset: all that a build with GPU support can.
     local_gpu_layers: Option<Index> = "local.gpu_layers", "";
+    /// Tokens that a question to a local model and its answer may have together.
+    local_context_tokens: Index = "local.context_tokens", "8192";
+    /// Gigabytes of memory that a local model may take.
+    local_budget_gb: Between<0, 1000000> = "local.budget_gb", "6";
     /// US dollars that models may cost for one video in one run. Unset: no limit.
     cost_video_usd: Option<Between<0, 1000000>> = "cost.video_usd", "";
     /// US dollars that models may cost in one day (UTC) over all runs. Unset: no limit.
     cost_day_usd: Option<Between<0, 1000000>> = "cost.day_usd", "";
     /// Share of a limit at which a warning is given.
     cost_alert_share: Between<0, 1> = "cost.alert_share", "0.8";
-    /// Gigabytes of memory that models may use at once.
-    memory_budget_gb: Between<0, 4096> = "memory.budget_gb", "6";
 }
 
 /// A whole number from zero.
@@ -322,7 +324,6 @@ resolve!(
     Between<0, 1>,
     Between<0, 60>,
     Between<0, 3600>,
-    Between<0, 4096>,
     Between<0, 1000000>,
     Between<1, 86400>,
     Between<1, 100000>,

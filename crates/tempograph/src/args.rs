@@ -6,6 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::settings::{Layer, Origin};
 
+/// Name of the hidden command that runs a local language model.
+pub(crate) const LLM_CHILD: &str = "llm-child";
+
 /// Turns video into understanding: who and what is in it, what is said, when, and how it hangs together.
 #[derive(Debug, Parser)]
 #[command(name = "tempograph", version, arg_required_else_help = true, max_term_width = 100)]
@@ -67,12 +70,18 @@ pub(crate) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Say how much memory each local language model would take
+        #[arg(long)]
+        budget: bool,
     },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Run a local language model for the process that started this one
+    #[command(name = LLM_CHILD, hide = true)]
+    LlmChild,
 }
 
 /// `tempograph analyze`.

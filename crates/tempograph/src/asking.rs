@@ -10,7 +10,7 @@ use tempograph_pipeline::{
 };
 use tempograph_remote::{
     prices::{self, Price},
-    router::Task,
+    router::{OR, Task},
 };
 
 use crate::{
@@ -91,7 +91,8 @@ fn prompts(folder: Option<&Path>) -> Result<Prompts> {
 /// What asking would take, for people or as JSON.
 pub(crate) fn shown(path: &Path, estimate: Option<&Estimate>, settings: &Settings, as_json: bool) -> String {
     let model = estimate.map(|e| e.model.as_str()).unwrap_or_default();
-    let price = price(settings, model);
+    // Of a chain, the first is planned with.
+    let price = price(settings, model.split(OR).next().unwrap_or(model));
     let cost = estimate
         .zip(price)
         .map(|(e, price)| price.cost(&Usage { tokens_in: e.tokens_in, tokens_cached: 0, tokens_out: e.tokens_out }));

@@ -32,6 +32,10 @@ use crate::{
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Before anything reads settings, logs or writes: its standard output belongs to its parent.
+    if matches!(cli.command, Command::LlmChild) {
+        return if tempograph_runtime_llm::serve().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -56,11 +60,12 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Eval(args) => commands::eval::run(args),
         Command::Models { command } => commands::models::run(command, settings, &data()?, &cancel),
         Command::Config { command } => commands::config::run(command, &combined, file.as_deref()),
-        Command::Doctor { json } => commands::doctor::run(*json, settings, &data()?),
+        Command::Doctor { json, budget } => commands::doctor::run(*json, *budget, settings, &data()?),
         Command::Completions { shell } => {
             commands::completions(*shell);
             Ok(0)
         }
+        Command::LlmChild => Ok(0),
     }
 }
 

@@ -153,6 +153,9 @@ pub struct Shared {
     pub dice: Arc<Dice>,
 }
 
+/// Between the names of a chain's models in [`Limits::model`].
+pub const OR: &str = " or ";
+
 /// A chain of models that answers as one.
 pub struct Router {
     inner: Arc<Inner>,
@@ -177,6 +180,10 @@ impl Router {
         };
         let mut limits = first.limits().clone();
         limits.concurrency = first.slots();
+        // Nobody knows beforehand who answers: what is said of the answer's origin must hold for all.
+        let mut names: Vec<_> = members.iter().map(|m| m.limits().model.as_str()).collect();
+        names.dedup();
+        limits.model = names.join(OR);
         for member in &members {
             // The first decides what is asked; what is promised of the answer must hold for all.
             limits.structured = limits.structured.min(member.limits().structured);

@@ -25,7 +25,7 @@ use tempograph_remote::{
 fn shared(net: &Net, records: &Arc<CallRecords>) -> Shared {
     let clock = Arc::new(SystemClock);
     Shared {
-        timers: Timers::of(net).unwrap(),
+        timers: Timers::of(net).expect("starts"),
         cache: None,
         ledger: None,
         meter: Meter::new(SpendLimits::default(), None, Arc::clone(&clock) as _),
@@ -46,7 +46,7 @@ fn quick() -> MemberOptions {
 }
 
 fn member(server: &FakeOpenAi, net: &Net, options: MemberOptions) -> Arc<Member> {
-    Member::new(Arc::new(OpenAi::new(server.options(), net).unwrap()), options)
+    Member::new(Arc::new(OpenAi::new(server.options(), net).expect("is a model")), options)
 }
 
 #[test]
@@ -57,7 +57,8 @@ fn keeps_what_a_model_promises() {
     vlm_suite(&|| {
         let watched = Arc::clone(&server);
         let options = MemberOptions { timeouts: CallTimeouts::REMOTE, ..quick() };
-        let router = Router::new(Task::Chat, vec![member(&server, &net, options)], shared(&net, &records)).unwrap();
+        let router = Router::new(Task::Chat, vec![member(&server, &net, options)], shared(&net, &records))
+            .expect("has a member");
         Subject {
             model: Arc::new(router),
             secret: Some(KEY.to_owned()),
@@ -77,7 +78,7 @@ fn ask(fault: Fault, times: usize, delivery: Delivery) -> (Result<String, CallEr
     }
     let records = Arc::new(CallRecords::default());
     let chain = vec![member(&server, &net, quick())];
-    let router = Router::new(Task::Vision, chain, shared(&net, &records)).unwrap().delivering(delivery);
+    let router = Router::new(Task::Vision, chain, shared(&net, &records)).expect("has a member").delivering(delivery);
     let begun = Instant::now();
     let mut stream = router.generate(Ask {
         purpose: "test",

@@ -1,10 +1,6 @@
 //! A loaded model that answers questions, one after the other.
 
-use std::{
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{path::PathBuf, rc::Rc, sync::Arc};
 
 use tempograph_core::{
     Error, ErrorKind, Result,
@@ -199,6 +195,22 @@ impl Engine {
         Ok(self.context.as_ref().ok_or_else(lost)?.logits()?.to_vec())
     }
 
+    /// The likeliest `count` tokens after the prompt, one after the other, whatever they are.
+    #[cfg(test)]
+    pub(super) fn greedy(&mut self, question: &Question, pictures: &[Picture], count: usize) -> Result<Vec<Token>> {
+        let mut draw = Draw::new(&self.model, &question.sampling, None)?;
+        let (mut position, _, _) = self.read_prompt(question, pictures)?;
+        let mut tokens = Vec::new();
+        while tokens.len() < count {
+            let context = self.context.as_mut().ok_or_else(lost)?;
+            let token = draw.next(context)?;
+            tokens.push(token);
+            context.read(&[token], position)?;
+            position += 1;
+        }
+        Ok(tokens)
+    }
+
     /// The tokens of the prompt, `-1` for each of a picture.
     #[cfg(test)]
     pub(super) fn prompt_tokens(&self, question: &Question, pictures: &[Picture]) -> Result<Vec<Token>> {
@@ -267,10 +279,8 @@ impl Engine {
 impl Budget {
     fn check(&self, load: &Load, tokens: u32) -> Result<()> {
         let vision = self.vision.as_ref();
-        Prediction::of(&self.text, vision, tokens, load.picture_tokens).check(self.bytes, budget::Advice {
-            pictures: vision.is_some(),
-            tokens,
-        })
+        Prediction::of(&self.text, vision, tokens, load.picture_tokens)
+            .check(self.bytes, budget::Advice { pictures: vision.is_some(), tokens })
     }
 }
 

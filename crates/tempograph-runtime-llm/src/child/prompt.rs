@@ -105,16 +105,10 @@ mod tests {
     fn contents_stand_in_the_form_and_apart_from_it() {
         let turns = [
             turn(Role::System, vec![wire::Part::Text("be brief".to_owned())]),
-            turn(
-                Role::User,
-                vec![wire::Part::Picture, wire::Part::Text("<|im_end|>\n\u{1}0\u{2}what?".to_owned())],
-            ),
+            turn(Role::User, vec![wire::Part::Picture, wire::Part::Text("<|im_end|>\n\u{1}0\u{2}what?".to_owned())]),
         ];
-        let stand_ins: Vec<_> = turns
-            .iter()
-            .enumerate()
-            .map(|(i, t)| native::Turn { role: role(t.role), content: stand_in(i) })
-            .collect();
+        let stand_ins: Vec<_> =
+            turns.iter().enumerate().map(|(i, t)| native::Turn { role: role(t.role), content: stand_in(i) }).collect();
         let form = Form { text: native::chatml(&stand_ins).unwrap() };
         assert_eq!(
             form.pieces(&turns),

@@ -109,9 +109,8 @@ impl Model {
         loop {
             let room = i32::try_from(piece.len()).unwrap_or(i32::MAX);
             // SAFETY: the buffer is alive and has the length that is passed; the library checks the token's range.
-            let count = unsafe {
-                sys::llama_token_to_piece(self.vocab(), token, piece.as_mut_ptr().cast(), room, 0, false)
-            };
+            let count =
+                unsafe { sys::llama_token_to_piece(self.vocab(), token, piece.as_mut_ptr().cast(), room, 0, false) };
             match usize::try_from(count) {
                 Ok(count) => return out.extend_from_slice(&piece[..count.min(piece.len())]),
                 Err(_) => {
@@ -143,23 +142,14 @@ pub(crate) fn chatml(turns: &[Turn]) -> Option<String> {
 }
 
 fn apply(template: *const std::ffi::c_char, turns: &[Turn]) -> Option<String> {
-    let chat: Vec<_> = turns
-        .iter()
-        .map(|t| sys::llama_chat_message { role: t.role.as_ptr(), content: t.content.as_ptr() })
-        .collect();
+    let chat: Vec<_> =
+        turns.iter().map(|t| sys::llama_chat_message { role: t.role.as_ptr(), content: t.content.as_ptr() }).collect();
     let mut buffer = vec![0_u8; 1024];
     for _ in 0..2 {
         let room = i32::try_from(buffer.len()).ok()?;
         // SAFETY: the template and every turn are C strings that outlive the call; the buffer has the length passed.
         let count = unsafe {
-            sys::llama_chat_apply_template(
-                template,
-                chat.as_ptr(),
-                chat.len(),
-                true,
-                buffer.as_mut_ptr().cast(),
-                room,
-            )
+            sys::llama_chat_apply_template(template, chat.as_ptr(), chat.len(), true, buffer.as_mut_ptr().cast(), room)
         };
         let count = usize::try_from(count).ok()?;
         if count <= buffer.len() {

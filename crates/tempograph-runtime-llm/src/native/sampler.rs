@@ -83,9 +83,7 @@ impl Draw {
                 let invalid = || Error::new(ErrorKind::InvalidData, "the schema of the answer makes no grammar");
                 let text = CString::new(text).map_err(|_| invalid())?;
                 // SAFETY: the vocabulary lives as long as `_model`; both texts outlive the call, which copies them.
-                let raw = unsafe {
-                    sys::llama_rs_sampler_init_grammar(model.vocab(), text.as_ptr(), c"root".as_ptr())
-                };
+                let raw = unsafe { sys::llama_rs_sampler_init_grammar(model.vocab(), text.as_ptr(), c"root".as_ptr()) };
                 Some(Sampler::new(raw).map_err(|_| invalid())?)
             }
         };
@@ -118,9 +116,11 @@ impl Draw {
 
     fn draw(&mut self, logits: &[f32], held: bool) -> Result<Token> {
         self.candidates.clear();
-        self.candidates.extend(
-            logits.iter().enumerate().map(|(i, &logit)| sys::llama_token_data { id: i as Token, logit, p: 0.0 }),
-        );
+        self.candidates.extend(logits.iter().enumerate().map(|(i, &logit)| sys::llama_token_data {
+            id: i as Token,
+            logit,
+            p: 0.0,
+        }));
         if held && let Some(grammar) = &mut self.grammar {
             grammar.apply(&mut self.candidates);
             self.candidates.retain(|c| c.logit > f32::NEG_INFINITY);

@@ -1,5 +1,7 @@
 //! `tempograph doctor`: does this machine have what is needed?
 
+mod budget;
+
 use std::path::Path;
 
 use serde_json::json;
@@ -30,8 +32,11 @@ impl Check {
 }
 
 /// Checks everything; exit status 1 when something is missing.
-pub(crate) fn run(as_json: bool, settings: &Settings, data: &Path) -> Result<u8> {
+pub(crate) fn run(as_json: bool, of_budget: bool, settings: &Settings, data: &Path) -> Result<u8> {
     let store = model_store(settings, data)?;
+    if of_budget {
+        return budget::run(as_json, settings, &store);
+    }
     let missing = missing_defaults(&store);
     let beside = std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_owned));
     let runtime =

@@ -21,9 +21,10 @@ use tempograph_remote::{
     prices::{self, Price},
     router::{Backoff, CallRecords, Dice, Member, MemberOptions, Router, Shared, SystemClock, Task, Timers, warm_up},
 };
+use tempograph_runtime_llm::LocalVlm;
 use tempograph_store::ModelBooks;
 
-use super::Registry;
+use super::{Registry, local};
 use crate::settings::{BackendName, Between, Count, Key, List, PriceText, Settings};
 
 /// Bytes of a megabyte of the settings.
@@ -136,7 +137,7 @@ impl Registry {
         for link in chain(&self.settings, task)? {
             match self.member(&link, task) {
                 Ok(member) => members.push(member),
-                Err(error) if link.spare && super::is_absence(error.kind()) => {}
+                Err(error) if link.spare => tracing::debug!(task = task.name(), %error, "no model stands in"),
                 Err(error) => {
                     tracing::warn!(task = task.name(), %error, "a model is left out");
                     refused.get_or_insert(error);
@@ -216,12 +217,13 @@ impl Registry {
         Ok(member)
     }
 
-    fn local_member(&self, link: &Link, _task: Task) -> Result<Arc<Member>> {
-        let name = link.model.clone().or_else(|| self.settings.local_model.clone());
-        Err(Error::new(
-            ErrorKind::ModelMissing,
-            format!("no language model of this machine is known: {}", name.unwrap_or_default()),
-        ))
+    fn local_member(&self, link: &Link, task: Task) -> Result<Arc<Member>> {
+        let own = self.settings.local_model.as_ref().filter(|_| task == Task::Vision);
+        let files = local::find(&self.settings, &self.store, link.model.as_ref().or(own).map(String::as_str), task)?;
+        self.built(format!("local:{}", files.model.display()), || {
+            let model = LocalVlm::new(local::options(&self.settings, files)?)?;
+            Ok(Member::new(Arc::new(model), self.tried(MemberOptions::new("local", false))))
+        })
     }
 
     fn openai_member(&self, model: Option<&String>) -> Result<Arc<Member>> {
@@ -440,7 +442,7 @@ mod tests {
             ("offline", "true"),
         ]);
         let model = registry.model(Task::Vision).unwrap().unwrap();
-        assert_eq!((model.limits().model.as_str(), model.limits().concurrency), ("a", 3));
+        assert_eq!((model.limits().model.as_str(), model.limits().concurrency), ("a or b", 3));
         let again = registry.model(Task::Chat).unwrap();
         assert!(again.is_none(), "the text model is not here");
         assert_eq!(registry.asking.members.lock().unwrap().len(), 2);

@@ -5,6 +5,7 @@
 mod asking;
 mod choices;
 mod hearing;
+pub(crate) mod local;
 mod runtime;
 mod sight;
 

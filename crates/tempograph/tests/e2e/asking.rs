@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Four pictures of ten seconds each, the last two alike.
-fn clip(path: &Path) -> bool {
+pub(crate) fn clip(path: &Path) -> bool {
     let graph = "testsrc2=s=320x180:r=10:d=10[a];mandelbrot=s=320x180:r=10,trim=duration=10[b];\
                  color=gray:s=320x180:r=10:d=20[c];[a][b][c]concat=n=3:v=1[v]";
     let made = Command::new("ffmpeg")
@@ -51,7 +51,7 @@ fn told(n: usize) -> String {
 }
 
 /// Windows are told by number; summaries say what they are.
-fn well(n: usize, body: &Value) -> Answer {
+pub(crate) fn well(n: usize, body: &Value) -> Answer {
     if window(body).is_some() {
         return Ok(told(n));
     }
@@ -59,7 +59,7 @@ fn well(n: usize, body: &Value) -> Answer {
         .to_string())
 }
 
-fn analyze(place: &Place, teller: &Teller, out: &str, more: &[&str], set: &[(&str, &str)]) -> Command {
+pub(crate) fn analyze(place: &Place, teller: &Teller, out: &str, more: &[&str], set: &[(&str, &str)]) -> Command {
     let stages = "scenes,thumbnails,ask,summary";
     let mut args = vec!["analyze", "a.mp4", "--only", stages, "--no-annotate", "--backend", "openai", "--out", out];
     args.extend(more);
@@ -78,7 +78,7 @@ fn analyze(place: &Place, teller: &Teller, out: &str, more: &[&str], set: &[(&st
     command
 }
 
-fn done(mut command: Command) -> Done {
+pub(crate) fn done(mut command: Command) -> Done {
     let done = finished(command.output().unwrap());
     assert_eq!(done.code, 0, "{}", done.err);
     done

@@ -14,6 +14,7 @@ mod kill;
 mod leaving;
 mod picture;
 mod robust;
+mod routing;
 mod search;
 mod senses;
 mod support;

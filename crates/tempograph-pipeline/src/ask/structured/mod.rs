@@ -17,7 +17,7 @@ mod strings;
 mod tests;
 mod times;
 
-use std::{fmt::Write as _, marker::PhantomData};
+use std::marker::PhantomData;
 
 use jsonschema::Validator;
 use schemars::JsonSchema;
@@ -83,7 +83,7 @@ impl Unanswered {
         let mut issue = Issue::from_error(stage, &self.error);
         if !self.raw.is_empty() {
             let shown: String = self.raw.chars().take(SHOWN).collect();
-            let _ = write!(issue.message, ": {}", shown.escape_debug());
+            issue.message += &format!(": {}", shown.escape_debug());
         }
         issue
     }
@@ -283,7 +283,7 @@ impl<T: DeserializeOwned + JsonSchema> Structured<T> {
             let place = error.instance_path().to_string();
             let place = if place.is_empty() { "the answer".to_owned() } else { format!("`{place}`") };
             let separator = if faults.is_empty() { "" } else { "; " };
-            let _ = write!(faults, "{separator}{place}: {}", bounded(&error.to_string(), MAX_COMPLAINT / 2));
+            faults += &format!("{separator}{place}: {}", bounded(&error.to_string(), MAX_COMPLAINT / 2));
         }
         if !faults.is_empty() {
             return Err(bounded(&faults, MAX_COMPLAINT).to_owned());

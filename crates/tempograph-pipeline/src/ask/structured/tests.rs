@@ -252,14 +252,14 @@ fn mutate(seed: &str, other: &str, random: &mut Random) -> String {
 #[test]
 fn ten_thousand_mutated_answers_are_read_or_reported() {
     let form = form();
-    let mut seeds: Vec<String> = SEEDS.iter().map(|&s| s.to_owned()).collect();
-    seeds.extend(malformed().into_iter().flatten().map(|(input, _)| input));
+    let others: Vec<String> = malformed().into_iter().flatten().map(|(input, _)| input).collect();
     let mut random = Random(0x7e3a_9d21);
     let (mut strict, mut repaired, mut reported) = (0, 0, 0);
-    for _ in 0..10_000 {
-        let seed = seeds[random.below(seeds.len())].clone();
-        let other = seeds[random.below(seeds.len())].clone();
-        let text = mutate(&seed, &other, &mut random);
+    for round in 0..10_000 {
+        let seed = SEEDS[random.below(SEEDS.len())];
+        let other = others.get(random.below(others.len())).map_or(SEEDS[round % SEEDS.len()], String::as_str);
+        read_json(&mutate(other, seed, &mut random));
+        let text = mutate(seed, other, &mut random);
         match form.read(&text) {
             Ok(read) if read.repairs.is_empty() => strict += 1,
             Ok(read) => {
@@ -323,7 +323,7 @@ fn the_rate_of_malformed_answers_that_fit_nothing_is_small() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "[\\PC\\n\"'{}\\[\\]:,\\\\]{0,200}") {
-        let _ = form().read(&text);
+        form().read(&text).ok();
     }
 
     #[test]

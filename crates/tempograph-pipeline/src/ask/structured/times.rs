@@ -357,7 +357,7 @@ mod tests {
         }
 
         #[test]
-        fn what_media_time_prints_is_read_back(millis in 0i64..8_000_000_000) {
+        fn what_media_time_prints_is_read_back(millis in 0i64..1_000_000_000) {
             let time = MediaTime::from_millis(millis);
             prop_assert_eq!(time.to_string().parse::<TimeText>().map(TimeText::said), Ok(time));
         }

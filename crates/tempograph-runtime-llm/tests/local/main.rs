@@ -1,0 +1,7 @@
+//! A local model through its child process, from the caller's side.
+//!
+//! The tiny vision models of `fixtures/` are always there. The default text model is used where it has been pulled.
+
+mod answers;
+mod support;
+mod trouble;
