@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_library.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_models.sql"),
+    include_str!("migrations/0004_chat.sql"),
 ];
 
 /// The data folder: database, objects, locks.

@@ -12,6 +12,7 @@ mod cli;
 mod keeping;
 mod kill;
 mod picture;
+mod questions;
 mod robust;
 mod search;
 mod senses;
