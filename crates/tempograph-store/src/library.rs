@@ -99,6 +99,11 @@ impl Library {
         VideoLock::acquire(&self.root.join("locks"), id, cancel, waiting)
     }
 
+    /// Whether some process analyses the video `id` now.
+    pub fn is_analysing(&self, id: &str) -> bool {
+        VideoLock::is_held(&self.root.join("locks"), id)
+    }
+
     /// Notes that the video `id` was read from `uri`.
     ///
     /// # Errors

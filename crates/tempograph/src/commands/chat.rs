@@ -1,20 +1,24 @@
 //! `tempograph chat`: questions about an analysed video.
 
 use std::{
-    cell::OnceCell,
     io::{BufRead as _, IsTerminal as _, Write as _},
     path::Path,
+    sync::Arc,
 };
 
 use serde_json::{Value, json};
-use tempograph_core::{Cancel, Error, ErrorKind, Result};
-use tempograph_pipeline::chat::{self, COMPOSED, Found, Kind, MAX_TURNS, Material, Reply, Retrieve, Turn};
+use tempograph_core::{Cancel, Error, ErrorKind, Result, timeline::Video, vlm::Vlm};
+use tempograph_pipeline::{
+    chat::{self, Found, Kind, MAX_TURNS, Material, Reply, Retrieve, Turn},
+    run::SoFar,
+};
+use tempograph_remote::router::Task;
 use tempograph_store::{
-    Library, RunRecord,
+    Library,
     search::{self, Query},
 };
 
-use super::{export, print};
+use super::{analyze, export, print};
 use crate::{args, indexing, progress::Display, registry::Registry, settings::Settings};
 
 /// Characters of the name of a session.
@@ -26,15 +30,34 @@ pub(crate) fn run(args: &args::Chat, settings: &Settings, data: &Path, cancel: &
         return Err(Error::new(ErrorKind::Usage, "the name of a session has 1 to 100 characters"));
     }
     let library = Library::open(data)?;
-    let run = export::find(&library, &args.video)?;
     let registry = Registry::open(settings, data)?;
     let display = Display::new(args.json);
+    let path = Path::new(&args.video);
+    let (timeline, graph, reached) = match export::find(&library, &args.video) {
+        Ok(run) => (run.timeline, run.graph, None),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_file() => {
+            let found = analyze::so_far(path, settings, &library, &registry, &display, cancel)?;
+            let SoFar { timeline, graph, reached } = found.ok_or(error)?;
+            (timeline, graph, Some(reached))
+        }
+        Err(error) => return Err(error),
+    };
     library.index_pending()?;
-    let video = run.timeline.video.id.clone();
+    let video = timeline.video.id.clone();
     if args.forget {
         library.forget_turns(&video, &args.session)?;
     }
-    let talk = Talk { args, library: &library, registry: &registry, display: &display, run: &run, cancel };
+    registry.begin_video();
+    let model = match registry.model(Task::Chat) {
+        Ok(model) => model,
+        Err(error) => {
+            display.note(&format!("answering without a language model: {error}"));
+            None
+        }
+    };
+    let index = Index { library: &library, registry: &registry, display: &display, video: &video, cancel };
+    let material = Material { timeline: &timeline, graph: &graph, reached: reached.as_ref(), retrieve: &index };
+    let talk = Talk { args, library: &library, display: &display, material, model, cancel };
     if let Some(question) = &args.question {
         talk.answer(question)?;
         return Ok(0);
@@ -60,43 +83,44 @@ pub(crate) fn run(args: &args::Chat, settings: &Settings, data: &Path, cancel: &
 struct Talk<'a> {
     args: &'a args::Chat,
     library: &'a Library,
-    registry: &'a Registry,
     display: &'a Display,
-    run: &'a RunRecord,
+    material: Material<'a>,
+    model: Option<Arc<dyn Vlm>>,
     cancel: &'a Cancel,
 }
 
 impl Talk<'_> {
     fn answer(&self, question: &str) -> Result<()> {
-        let (id, session) = (&self.run.timeline.video.id, &self.args.session);
+        let (video, session) = (&self.material.timeline.video, &self.args.session);
+        let id = &video.id;
         let history = self.library.turns(id, session, MAX_TURNS)?;
-        let index = Index { talk: self, refused: OnceCell::new() };
-        let material =
-            Material { timeline: &self.run.timeline, graph: &self.run.graph, reached: None, retrieve: &index };
         let mut said = Ok(());
         let mut on_text = |piece: &str| {
             if !self.args.json && said.is_ok() {
                 said = print(piece);
             }
         };
-        let reply = chat::answer(material, question, &history, None, self.cancel, &mut on_text)?;
+        let reply = chat::answer(self.material, question, &history, self.model.as_deref(), self.cancel, &mut on_text)?;
         said?;
         if self.args.json {
-            print(&format!("{}\n", document(self.run, session, question, &reply)))?;
+            print(&format!("{}\n", document(video, session, question, &reply)))?;
         } else {
             print("\n")?;
             std::io::stdout().flush().map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
-            if reply.backend == COMPOSED {
-                self.display.note("(answered from the analysis, no language model)");
+            if let Some(issue) = &reply.issue {
+                self.display.note(&format!("the language model gave no answer: {}", issue.message));
             }
+            self.display.note(&match &reply.model {
+                Some(model) => format!("(answered from the analysis, in the words of {model})"),
+                None => "(answered from the analysis, no language model)".to_owned(),
+            });
         }
         self.library.add_turn(id, session, &Turn { question: question.to_owned(), reply })
     }
 }
 
 /// An answer as JSON.
-fn document(run: &RunRecord, session: &str, question: &str, reply: &Reply) -> Value {
-    let video = &run.timeline.video;
+fn document(video: &Video, session: &str, question: &str, reply: &Reply) -> Value {
     let mut document = json!({
         "video": {"id": video.id, "uri": video.uri},
         "session": session,
@@ -108,32 +132,33 @@ fn document(run: &RunRecord, session: &str, question: &str, reply: &Reply) -> Va
     document
 }
 
-/// What is close in meaning, out of the library's index. Without the model nothing is, which is said once.
+/// What is close in meaning, out of the library's index. Without the model nothing is, which is logged.
 struct Index<'a> {
-    talk: &'a Talk<'a>,
-    refused: OnceCell<()>,
+    library: &'a Library,
+    registry: &'a Registry,
+    display: &'a Display,
+    video: &'a str,
+    cancel: &'a Cancel,
 }
 
 impl Retrieve for Index<'_> {
     fn retrieve(&self, query: &str, kinds: &[Kind], limit: usize) -> Result<Vec<Found>> {
-        let Talk { library, registry, display, run, cancel, .. } = self.talk;
-        let vector = match indexing::question(query, library, registry, cancel, &|line| display.note(line)) {
+        let note = |line: &str| self.display.note(line);
+        let vector = match indexing::question(query, self.library, self.registry, self.cancel, &note) {
             Ok(vector) => vector,
             Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
-                if self.refused.set(()).is_ok() {
-                    tracing::info!(%error, "words alone are searched, not meaning");
-                }
+                tracing::info!(%error, "words alone are searched, not meaning");
                 return Ok(Vec::new());
             }
         };
         let query = Query {
-            videos: vec![run.timeline.video.id.clone()],
+            videos: vec![self.video.to_owned()],
             kinds: kinds.iter().filter_map(|k| search_kind(*k)).collect(),
             limit,
             ..Query::new(query)
         };
-        let hits = library.search(&query, Some(&vector))?;
+        let hits = self.library.search(&query, Some(&vector))?;
         let found = hits.into_iter().flat_map(|hit| hit.matches).filter_map(|found| {
             let kind = *kinds.iter().find(|k| search_kind(**k) == Some(found.kind))?;
             Some(Found { kind, span: found.span, text: found.text, similarity: found.similarity })
