@@ -129,7 +129,7 @@ fn picked(mut cites: Vec<Citation>, order: Option<Order>) -> Vec<Citation> {
 }
 
 /// Only the earliest or latest of `pieces`, when one was asked for.
-pub(super) fn ordered<'e>(mut pieces: Vec<&'e Evidence>, order: Option<Order>) -> Vec<&'e Evidence> {
+pub(super) fn ordered(mut pieces: Vec<&Evidence>, order: Option<Order>) -> Vec<&Evidence> {
     match order {
         None => pieces,
         Some(Order::First) => {

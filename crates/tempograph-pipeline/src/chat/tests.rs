@@ -64,6 +64,7 @@ fn made() -> (Timeline, Graph) {
             tracks: vec![n],
             speakers: Vec::new(),
             origin: "tracks".into(),
+            told: Vec::new(),
         });
     }
     timeline.audio_events = vec![

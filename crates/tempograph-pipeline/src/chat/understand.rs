@@ -182,12 +182,11 @@ pub(super) fn understand(question: &str, video: &Video) -> Asked {
     if part.channel == Some(Channel::Said)
         && let Some(subject) = part.subject
         && terms.first().is_some_and(|t| t.text == subject)
+        && (terms.len() > 1 || part.about)
     {
-        if terms.len() > 1 || part.about {
-            unknown_speaker = Some(subject);
-            if terms.len() > 1 {
-                terms.remove(0);
-            }
+        unknown_speaker = Some(subject);
+        if terms.len() > 1 {
+            terms.remove(0);
         }
     }
     drop_people(&mut terms, part.channel, intent);

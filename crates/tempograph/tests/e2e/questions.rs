@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{Place, models, shared_media};
+use crate::support::{Place, clip, models, shared_media};
 
 /// Half a second of grace either side of what the truth says.
 const GRACE: f64 = 0.5;
@@ -96,4 +96,33 @@ fn known_answers_are_found_and_unknown_ones_are_not() {
         assert!(of >= 12 && 5 * right >= 4 * of, "{name}: {right} of {of}");
         assert_eq!(silent, unanswerable, "{name}");
     }
+}
+
+/// A conversation is kept, looks back, and says what was not looked for.
+#[test]
+fn a_conversation_goes_on_where_it_was_left() {
+    let place = Place::new();
+    if !clip(&place.path("a.mp4"), 4) {
+        return;
+    }
+    let done = place.run(&["chat", "a.mp4", "anything"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("hint: run `tempograph analyze`"), "{}", done.err);
+    let done = place.run(&["analyze", "a.mp4", "--only", "scenes", "--no-annotate"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let ask = |question: &str, session: &str| -> Value {
+        let done = place.run(&["chat", "a.mp4", question, "--json", "--session", session]);
+        assert_eq!(done.code, 0, "{question}: {}", done.err);
+        serde_json::from_str(&done.out).unwrap()
+    };
+    let length = ask("How long is it?", "one");
+    assert_eq!((&length["citations"][0]["kind"], &length["abstained"]), (&Value::from("video"), &Value::from(false)));
+    assert_eq!(ask("how many scenes are there?", "one")["citations"].as_array().unwrap().len(), 2);
+    let unknown = ask("is there a dog?", "one");
+    assert_eq!(unknown["abstained"], true);
+    assert!(unknown["text"].as_str().unwrap().contains("were looked for"), "{unknown}");
+    assert_eq!(ask("when was that?", "one")["abstained"], false);
+    assert_eq!(ask("when was that?", "two")["abstained"], true, "another session knows nothing of it");
+    let done = place.run(&["chat", "a.mp4", "\u{1b}[2J; DROP TABLE chat_turn; --", "--session", ""]);
+    assert_eq!(done.code, 2, "{}", done.err);
 }
