@@ -8,6 +8,7 @@
 //! ```
 
 mod books;
+mod chat;
 mod library;
 mod lock;
 mod objects;

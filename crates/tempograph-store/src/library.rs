@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_library.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_models.sql"),
+    include_str!("migrations/0004_chat.sql"),
 ];
 
 /// The data folder: database, objects, locks.
@@ -96,6 +97,11 @@ impl Library {
     /// When the lock cannot be taken, or `cancel` was raised meanwhile.
     pub fn lock(&self, id: &str, cancel: &Cancel, waiting: impl FnOnce()) -> Result<VideoLock> {
         VideoLock::acquire(&self.root.join("locks"), id, cancel, waiting)
+    }
+
+    /// Whether some process analyses the video `id` now.
+    pub fn is_analysing(&self, id: &str) -> bool {
+        VideoLock::is_held(&self.root.join("locks"), id)
     }
 
     /// Notes that the video `id` was read from `uri`.

@@ -17,6 +17,12 @@ pub struct VideoLock {
 }
 
 impl VideoLock {
+    /// Whether some process holds the lock of the video `id` now.
+    pub(crate) fn is_held(folder: &Path, id: &str) -> bool {
+        let file = File::options().write(true).open(folder.join(format!("{id}.lock")));
+        file.is_ok_and(|f| matches!(f.try_lock_exclusive(), Ok(false)))
+    }
+
     /// Waits until no other process analyses the video `id`, calling `waiting` once if it must wait.
     ///
     /// # Errors

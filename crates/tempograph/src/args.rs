@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Highlights(Highlights),
     /// Find moments in analysed videos by words and by meaning
     Search(Search),
+    /// Ask about an analysed video; answers cite times
+    Chat(Chat),
     /// Write an analysed video's timeline in another format
     Export(Export),
     /// Compare a result with the truth
@@ -216,6 +218,24 @@ pub(crate) struct Search {
     #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
     pub(crate) limit: usize,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tempograph chat`.
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// A video file, or the id of one in the library
+    pub(crate) video: String,
+    /// What to ask; without it, questions are read line by line
+    pub(crate) question: Option<String>,
+    /// Name of the conversation, which goes on where it was left
+    #[arg(long, value_name = "NAME", default_value = tempograph_pipeline::chat::DEFAULT_SESSION)]
+    pub(crate) session: String,
+    /// Forget what was said in the conversation before
+    #[arg(long)]
+    pub(crate) forget: bool,
+    /// Print JSON, one line an answer
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -56,6 +56,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Analyze(args) => commands::analyze::run(args, settings, &data()?, &cancel),
         Command::Highlights(args) => commands::highlights::run(args, settings, &data()?, &cancel),
         Command::Search(args) => commands::search::run(args, settings, &data()?, &cancel),
+        Command::Chat(args) => commands::chat::run(args, settings, &data()?, &cancel),
         Command::Export(args) => commands::export::run(args, &data()?),
         Command::Eval(args) => commands::eval::run(args),
         Command::Models { command } => commands::models::run(command, settings, &data()?, &cancel),

@@ -44,6 +44,11 @@ impl Display {
         eprintln!("{line}");
     }
 
+    /// Asks for a line.
+    pub(crate) fn prompt(&self, text: &str) {
+        eprint!("{text}");
+    }
+
     /// Says which file of a batch comes next.
     pub(crate) fn file(&self, number: usize, of: usize, path: &Path) {
         eprintln!("[{number}/{of}] {}", path.display());

@@ -9,6 +9,7 @@
 //! them is decided anew each time, and nothing is believed that has no evidence.
 
 mod answer;
+mod brief;
 mod context;
 mod frames;
 mod listen;
@@ -29,6 +30,7 @@ use tempograph_core::vlm::Vlm;
 
 pub(crate) use self::{
     answer::WindowAnswer,
+    brief::brief,
     context::Places,
     frames::{Wanted, read},
     merge::merge,

@@ -6,7 +6,7 @@ use tempograph_core::{MediaTime, Result, Span, allen::Relation, timeline::Video}
 
 use super::{
     clock,
-    compose::{article, at_once, count, ordered, tell, union},
+    compose::{article, at_once, count, looks, ordered, tell, union},
     evidence::{Evidence, Kind},
     lookup::{self, Hits, inside, same_passage},
     material::Material,
@@ -141,7 +141,12 @@ impl<'a> Desk<'a> {
 
     /// Looks for the terms.
     fn find(&self, asked: &Asked, within: Option<Span>) -> Result<Draft> {
-        let mut hits = lookup::find(self.all, &asked.terms, asked.channel);
+        let mut hits = Hits::default();
+        for terms in if asked.either { asked.terms.chunks(1) } else { asked.terms.chunks(asked.terms.len().max(1)) } {
+            let found = lookup::find(self.all, terms, asked.channel);
+            hits.instead = found.instead && hits.pieces.is_empty();
+            hits.pieces.extend(found.pieces);
+        }
         if asked.intent == Intent::Why {
             let reasons = ["becaus", "sinc", "therefor", "reason"];
             hits.pieces.retain(|p| p.kind == Kind::Speech && reasons.iter().any(|r| p.has(r)));
@@ -174,8 +179,8 @@ impl<'a> Desk<'a> {
 
     fn worded(&self, pieces: &[&Evidence], asked: &Asked, hits: &Hits<'_>) -> Vec<Line> {
         let mut lines = match asked.intent {
-            Intent::Count => counted(pieces),
-            Intent::HowLong => lasting(pieces),
+            Intent::Count => counted(&things(pieces)),
+            Intent::HowLong => lasting(&things(pieces)),
             _ => tell(&ordered(pieces.to_vec(), asked.order), asked, hits.meant),
         };
         if hits.instead && asked.channel == Some(Channel::Seen) {
@@ -409,6 +414,14 @@ impl<'a> Desk<'a> {
 const EVERYTHING: &[Kind] =
     &[Kind::Speech, Kind::Sound, Kind::Text, Kind::Object, Kind::Emotion, Kind::Event, Kind::Description];
 
+/// What is there, without what is only said of it, where there is any such thing.
+fn things<'e>(pieces: &[&'e Evidence]) -> Vec<&'e Evidence> {
+    let of =
+        |kinds: &[Kind]| -> Vec<&'e Evidence> { pieces.iter().copied().filter(|p| kinds.contains(&p.kind)).collect() };
+    let choices = [of(&[Kind::Object, Kind::Sound]), of(&[Kind::Face]), of(&[Kind::Emotion])];
+    choices.into_iter().find(|c| !c.is_empty()).unwrap_or_else(|| pieces.to_vec())
+}
+
 /// How many there are of each class.
 fn counted(pieces: &[&Evidence]) -> Vec<Line> {
     let mut by: BTreeMap<(Kind, &str), Vec<&Evidence>> = BTreeMap::new();
@@ -431,11 +444,14 @@ fn counted(pieces: &[&Evidence]) -> Vec<Line> {
                 let verb = if most == 1 { "is" } else { "are" };
                 (format!("{} {verb} seen at once{all}", count(most, label)), cites(&there))
             }
-            Kind::Face => (format!("{} seen", count(n, "face")), cites(&group)),
+            Kind::Face => {
+                let verb = if n == 1 { "is" } else { "are" };
+                (format!("{} {verb} seen", count(n, "face")), cites(&group))
+            }
             Kind::Sound => (format!("“{label}” is heard {}", count(n, "time")), cites(&group)),
             Kind::Speech => (format!("it is said {}", count(n, "time")), cites(&group)),
             Kind::Text => (format!("it is written {}", count(n, "time")), cites(&group)),
-            Kind::Emotion => (format!("a {label} face is seen {}", count(n, "time")), cites(&group)),
+            Kind::Emotion => (format!("a face looks {} {}", looks(label), count(n, "time")), cites(&group)),
             _ => (format!("it happens {}", count(n, "time")), cites(&group)),
         };
         Line::new(text, cites)
@@ -455,7 +471,7 @@ fn lasting(pieces: &[&Evidence]) -> Vec<Line> {
         let what = match kind {
             Kind::Object => format!("{} is seen", article(label)),
             Kind::Sound => format!("“{label}” is heard"),
-            Kind::Emotion => format!("a {label} face is seen"),
+            Kind::Emotion => format!("a face looks {}", looks(label)),
             Kind::Face => "a face is seen".to_owned(),
             Kind::Speech => "it is spoken of".to_owned(),
             _ => "it is there".to_owned(),

@@ -24,6 +24,9 @@ pub(super) fn tell(pieces: &[&Evidence], asked: &Asked, ranked: bool) -> Vec<Lin
     if !ranked {
         pieces.sort_by_key(|p| (p.span.start, p.span.end));
     }
+    // That a thing which is seen stays where it is adds nothing, unless it was asked for.
+    let objects = pieces.iter().any(|p| p.kind == Kind::Object);
+    pieces.retain(|p| !(objects && p.kind == Kind::Event && p.label == "idle"));
     let groups = grouped(&pieces);
     let mut lines: Vec<Line> = Vec::new();
     for group in &groups {
@@ -126,7 +129,7 @@ fn picked(mut cites: Vec<Citation>, order: Option<Order>) -> Vec<Citation> {
 }
 
 /// Only the earliest or latest of `pieces`, when one was asked for.
-pub(super) fn ordered<'e>(mut pieces: Vec<&'e Evidence>, order: Option<Order>) -> Vec<&'e Evidence> {
+pub(super) fn ordered(mut pieces: Vec<&Evidence>, order: Option<Order>) -> Vec<&Evidence> {
     match order {
         None => pieces,
         Some(Order::First) => {
@@ -157,15 +160,19 @@ pub(super) fn union(pieces: &[&Evidence]) -> Vec<Span> {
 
 /// The description of an event without the ids that mean nothing to people.
 pub(super) fn plain(piece: &Evidence) -> String {
-    let words: Vec<&str> = piece
-        .text
-        .split(' ')
-        .filter(|w| {
-            let bare = w.trim_end_matches(',');
-            !piece.entities.iter().any(|id| id == bare)
-        })
-        .collect();
-    words.join(" ")
+    let mut out = String::new();
+    for word in piece.text.split(' ') {
+        let bare = word.trim_end_matches(',');
+        if piece.entities.iter().any(|id| id == bare) {
+            out.push_str(&word[bare.len()..]);
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 /// Quoted data must not end the quotation.
@@ -173,6 +180,7 @@ fn quoted(text: &str) -> String {
     cut(&text.replace(['“', '”'], "\""), QUOTE).trim_end_matches('.').to_owned()
 }
 
+/// The noun with its article.
 pub(super) fn article(noun: &str) -> String {
     let plain = noun.ends_with('s') && !noun.ends_with("ss") && noun != "bus";
     match noun.chars().next() {
@@ -182,7 +190,8 @@ pub(super) fn article(noun: &str) -> String {
     }
 }
 
-fn looks(label: &str) -> &str {
+/// How a face with this label looks.
+pub(super) fn looks(label: &str) -> &str {
     match label {
         "surprise" => "surprised",
         "fear" => "afraid",

@@ -32,7 +32,7 @@ const VEHICLES: &[&str] =
     &["bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "vehicle", "van"];
 
 /// The rows. A name belongs to one row.
-const CONCEPTS: &[Concept] = &[
+static CONCEPTS: &[Concept] = &[
     Concept {
         names: "person|persons|man|woman|guy|lady|gentleman|pedestrian|human|people|boy|girl|passer-by|passerby|crowd",
         seen: &["person"],
@@ -92,6 +92,7 @@ const CONCEPTS: &[Concept] = &[
     Concept { names: "cry|sob|weep", heard: &["Crying, sobbing"], ..NONE },
     Concept { names: "thunder|lightning", heard: &["Thunderstorm"], ..NONE },
     Concept { names: "doorbell", heard: &["Doorbell"], ..NONE },
+    Concept { names: "silence|silent|quiet|quietness", seen: &["silence"], ..NONE },
     Concept { names: "happy|smile|smiling|grin|joy|joyful|cheerful|glad|pleased|delighted", feels: &["happy"], ..NONE },
     Concept { names: "sad|unhappy|upset|sorrow|gloomy|sadness", feels: &["sad"], ..NONE },
     Concept { names: "angry|anger|mad|furious|rage|annoyed", feels: &["angry", "anger"], ..NONE },

@@ -139,10 +139,7 @@ const CUES: &[(Cue, &[&str])] = &[
         Cue::By(Channel::Heard),
         &["hear", "sound", "nois", "audibl", "ring", "go off", "listen", "play", "loud", "audio"],
     ),
-    (
-        Cue::By(Channel::Felt),
-        &["emotion", "feel", "mood", "expression", "facial expression", "look like he feel", "seem", "look"],
-    ),
+    (Cue::By(Channel::Felt), &["emotion", "feel", "mood", "expression", "facial expression", "seem", "look"]),
     (
         Cue::By(Channel::Seen),
         &[

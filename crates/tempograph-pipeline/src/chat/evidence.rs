@@ -204,7 +204,9 @@ fn heard(timeline: &Timeline, all: &mut Vec<Evidence>) {
             }
             AudioEventKind::Silence => {
                 let what = event.label.as_deref().unwrap_or("silence");
-                all.push(Evidence::new(Kind::Silence, event.span, what).id(&event.id).sure(event.confidence));
+                all.push(
+                    Evidence::new(Kind::Silence, event.span, what).label(what).id(&event.id).sure(event.confidence),
+                );
             }
         }
     }

@@ -81,7 +81,7 @@ pub(super) fn meant<'e>(
 impl Kind {
     /// Whether it answers a question that names no sense.
     fn answers(self) -> bool {
-        !matches!(self, Self::Scene | Self::Highlight | Self::Silence | Self::Video | Self::Near)
+        !matches!(self, Self::Scene | Self::Highlight | Self::Video | Self::Near)
     }
 }
 
@@ -205,7 +205,8 @@ pub(super) fn bears_out(term: &Term, piece: &Evidence) -> bool {
         Kind::Speech | Kind::Text | Kind::Description | Kind::Highlight => {
             worded() || term.concept.is_some_and(|c| !term.is_person() && c.aliases().any(|stem| piece.has(&stem)))
         }
-        Kind::Scene | Kind::Silence | Kind::Video => false,
+        Kind::Silence => term.concept.is_some_and(|c| c.seen.contains(&"silence")),
+        Kind::Scene | Kind::Video => false,
     }
 }
 

@@ -17,12 +17,17 @@ mod concepts;
 mod coverage;
 mod cues;
 mod evidence;
+pub(crate) mod ground;
 mod lookup;
 mod material;
 mod near;
+mod phrase;
 mod reply;
 mod session;
+#[cfg(test)]
+mod tests;
 mod times;
+mod tools;
 mod understand;
 mod words;
 
@@ -34,6 +39,7 @@ pub use self::{
     material::{Found, Material, NoIndex, Retrieve},
     reply::{COMPOSED, Citation, Reply, TEXT_LLM, cite, validated},
     session::{DEFAULT_SESSION, MAX_TURNS, Turn},
+    tools::{TOOLS, Tool},
 };
 
 /// Answers `question` about `material` after `history`, telling the text piece by piece to `on_text` as it is settled.
@@ -60,7 +66,6 @@ pub fn answer(
         on_text(&piece);
         reply.text.push_str(&piece);
     };
-    let _later = model;
     if draft.lines.is_empty() {
         reply.abstained = true;
         say(&mut reply, &format!("The analysis shows nothing about {}.", draft.about));
@@ -68,12 +73,25 @@ pub fn answer(
     if let Some(note) = &draft.note {
         say(&mut reply, &format!("{note}:"));
     }
-    for line in &draft.lines {
-        cancel.check()?;
-        say(&mut reply, &line.shown());
+    let mut tell = |reply: &mut Reply, at: usize, words: Option<&str>| {
+        let Some(line) = draft.lines.get(at) else { return };
+        say(reply, &line.shown(words));
         for citation in &line.cites {
             if !reply.citations.contains(citation) {
                 reply.citations.push(citation.clone());
+            }
+        }
+    };
+    match model.filter(|_| !draft.lines.is_empty()) {
+        None => (0..draft.lines.len()).for_each(|at| tell(&mut reply, at, None)),
+        Some(model) => {
+            let phrased =
+                phrase::phrase(&draft.lines, question, model, cancel, &mut |at, words| tell(&mut reply, at, words))?;
+            reply.usage = phrased.usage;
+            reply.issue = phrased.issue;
+            if phrased.used {
+                TEXT_LLM.clone_into(&mut reply.backend);
+                reply.model = Some(model.limits().model.clone());
             }
         }
     }

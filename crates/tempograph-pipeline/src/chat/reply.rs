@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tempograph_core::{MediaTime, Span, vlm::Usage};
+use tempograph_core::{Issue, MediaTime, Span, vlm::Usage};
 
 use super::{
     coverage::Coverage,
@@ -33,6 +33,9 @@ pub struct Reply {
     /// Tokens of the language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Why the language model had no part in it, when it should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<Issue>,
 }
 
 /// A stretch of the video that bears an answer out.
@@ -113,15 +116,15 @@ impl Line {
         (!cites.is_empty()).then(|| Self { text: text.into(), cites, more })
     }
 
-    /// As it is shown.
-    pub(super) fn shown(&self) -> String {
+    /// As it is shown: in `words`, where a model found better ones.
+    pub(super) fn shown(&self, words: Option<&str>) -> String {
         let spans: Vec<String> = self.cites.iter().map(|c| cite(c.span)).collect();
         let list = match (spans.as_slice(), self.more) {
             ([only], 0) => only.clone(),
             ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
             (all, more) => format!("{} and {more} more", all.join(", ")),
         };
-        let mut chars = self.text.chars();
+        let mut chars = words.unwrap_or(&self.text).chars();
         let capital: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
         format!("{capital}{} {list}.", chars.as_str())
     }
@@ -205,7 +208,7 @@ mod tests {
     #[test]
     fn a_line_counts_what_it_leaves_out() {
         let line = Line::new("a dog barks", (0..6).map(|i| citation(f64::from(i), f64::from(i) + 0.5)).collect());
-        let shown = line.expect("cited").shown();
+        let shown = line.expect("cited").shown(None);
         assert_eq!(shown, "A dog barks [0.0–0.5 s], [1.0–1.5 s], [2.0–2.5 s], [3.0–3.5 s] and 2 more.");
         assert!(Line::new("nothing", Vec::new()).is_none());
     }

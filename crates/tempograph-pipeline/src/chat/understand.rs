@@ -157,6 +157,8 @@ pub(super) struct Asked {
     pub(super) back: bool,
     /// Who shall have said it, when that is nobody the analysis knows.
     pub(super) unknown_speaker: Option<String>,
+    /// Whether one of the terms will do: `a cat or a dog`.
+    pub(super) either: bool,
     /// Whether scenes are asked for.
     pub(super) scenes: bool,
     /// Whether it goes on from the question before: `and the dog?`
@@ -180,12 +182,11 @@ pub(super) fn understand(question: &str, video: &Video) -> Asked {
     if part.channel == Some(Channel::Said)
         && let Some(subject) = part.subject
         && terms.first().is_some_and(|t| t.text == subject)
+        && (terms.len() > 1 || part.about)
     {
-        if terms.len() > 1 || part.about {
-            unknown_speaker = Some(subject);
-            if terms.len() > 1 {
-                terms.remove(0);
-            }
+        unknown_speaker = Some(subject);
+        if terms.len() > 1 {
+            terms.remove(0);
         }
     }
     drop_people(&mut terms, part.channel, intent);
@@ -200,6 +201,7 @@ pub(super) fn understand(question: &str, video: &Video) -> Asked {
         speaker: part.speaker,
         place: part.place,
         unknown_speaker,
+        either: head.iter().any(|w| w.text == "or"),
         scenes: part.scenes,
         goes_on: goes_on(&all),
     }
@@ -323,6 +325,8 @@ impl Part {
             }
             Cue::First => self.order = self.order.or(Some(Order::First)),
             Cue::Last => self.order = self.order.or(Some(Order::Last)),
+            // `who is near the dog` asks for nearness.
+            Cue::Want(Intent::Near) => self.wants = Some(Intent::Near),
             Cue::Want(intent) => self.wants = self.wants.or(Some(intent)),
             Cue::Back => self.back = true,
             Cue::Passage => self.passage = true,
@@ -356,6 +360,7 @@ impl Part {
                 if self.terms.is_empty() { Intent::Describe } else { Intent::Find }
             }
             Some(intent) => intent,
+            None if bare && self.about && self.channel.is_none() && self.order.is_none() => Intent::Summary,
             None if self.terms.is_empty() && (anchor.is_some() || window.is_some()) => Intent::Describe,
             None => Intent::Find,
         }

@@ -20,6 +20,7 @@ mod panics;
 mod pass;
 mod recorder;
 mod sampler;
+mod so_far;
 mod speech;
 mod stage;
 
@@ -37,6 +38,7 @@ use self::{
 };
 pub use self::{
     decide::{Options, SceneCuts},
+    so_far::{SoFar, so_far},
     stage::{AudioStage, FrameStage, Given, Make, SpeechStage, Stage, Stages},
 };
 use crate::{

@@ -9,7 +9,7 @@ use std::{
 
 use tempograph_core::{Cancel, Error, ErrorKind, Result};
 use tempograph_media::{MediaInfo, content_hash, probe};
-use tempograph_pipeline::run::{self, Analysis, Request};
+use tempograph_pipeline::run::{self, Analysis, Request, SoFar};
 use tempograph_store::Library;
 
 use crate::{
@@ -85,6 +85,39 @@ pub(crate) fn silently(
     registry.prepare(display, cancel)?;
     let (answer, explain, registry, imports) = (Answer::Nothing, false, &registry, &imports);
     Job { path, out, answer, explain, settings, imports, library, registry, display }.run(cancel)
+}
+
+/// What an analysis of `path` that is under way, or was stopped, knows already.
+///
+/// # Errors
+/// When the file is no media, or the library cannot be read.
+pub(crate) fn so_far(
+    path: &Path,
+    settings: &Settings,
+    library: &Library,
+    registry: &Registry,
+    display: &Display,
+    cancel: &Cancel,
+) -> Result<Option<SoFar>> {
+    let imports = Imports::open(&settings.import)?;
+    let settings = &imports.instead(settings);
+    let (info, id) = (probe(path)?, content_hash(path)?);
+    let job = Job {
+        path,
+        out: path,
+        answer: Answer::Nothing,
+        explain: false,
+        settings,
+        imports: &imports,
+        library,
+        registry,
+        display,
+    };
+    let found = job.prepared(&info, &id, &path.display().to_string(), cancel, run::so_far)?;
+    Ok(found.map(|mut found| {
+        found.reached.running = library.is_analysing(&id);
+        found
+    }))
 }
 
 /// What is printed at the end.

@@ -13,6 +13,7 @@ mod keeping;
 mod kill;
 mod leaving;
 mod picture;
+mod questions;
 mod robust;
 mod routing;
 mod search;

@@ -53,10 +53,11 @@ pub(super) fn ask(
         }
     }
     if let (true, Some((model, backend))) = (asking.summarise, writer) {
-        if pieces.is_empty() {
+        let measured = pieces.is_empty();
+        if measured {
             pieces = facts(&decided.timeline);
         }
-        let (stage, more) = summary::write(request, asking, model, pieces, &backend, &mut decided.timeline)?;
+        let (stage, more) = summary::write(request, asking, model, pieces, &backend, measured, &mut decided.timeline)?;
         issues.extend(more);
         decided.timeline.run.stages.push(stage);
     }

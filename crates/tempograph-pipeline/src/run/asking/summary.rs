@@ -36,13 +36,15 @@ impl Kept for Journal<'_> {
     }
 }
 
-/// Writes the summary of `pieces` into `timeline`, as `backend`.
+/// Writes the summary of `pieces` into `timeline`, as `backend`. `measured`: nobody was asked about windows, so that
+/// one short call will do.
 pub(super) fn write(
     request: &Request<'_>,
     asking: &Asking,
     model: &Arc<dyn Vlm>,
     pieces: Vec<Piece>,
     backend: &str,
+    measured: bool,
     timeline: &mut Timeline,
 ) -> Result<(StageRun, Vec<Issue>)> {
     let started = Instant::now();
@@ -56,6 +58,7 @@ pub(super) fn write(
             "tokens": asking.summary.tokens,
             "answer_tokens": asking.summary.answer_tokens,
             "prompts": asking.prompts.summary_digest(),
+            "brief": measured,
         }),
         models: vec![model.identity()],
         inputs: vec![ask::digest(&texts)],
@@ -81,7 +84,9 @@ pub(super) fn write(
         cancel: request.cancel,
     };
     let mut journal = Journal { cache: request.cache, identity: &identity, known };
-    let written = caught("summary", || Ok(ask::summarise(&task, &mut journal)));
+    let written = caught("summary", || {
+        Ok(if measured { ask::brief(&task, &mut journal) } else { ask::summarise(&task, &mut journal) })
+    });
     let written = written.unwrap_or_else(|panic| Err(panic.into()));
     let (mut issues, mut calls, mut status) = (Vec::new(), 0, "failed");
     match written {
@@ -95,7 +100,10 @@ pub(super) fn write(
                 () if written.kept > 0 => "resumed",
                 () => "done",
             };
-            if !written.summary.text.is_empty() {
+            if measured && !written.summary.text.is_empty() {
+                timeline.summary.text = written.summary.text;
+                backend.clone_into(&mut timeline.summary.backend);
+            } else if !written.summary.text.is_empty() {
                 timeline.summary = Summary { backend: backend.to_owned(), ..written.summary };
             }
             for (span, text) in written.scenes {
