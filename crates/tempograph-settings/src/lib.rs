@@ -261,7 +261,7 @@ settings! {
     /// Layers to keep on the GPU. Unset: all that a build with GPU support can.
     local_gpu_layers: Option<Index> = "local.gpu_layers", "";
     /// Tokens that a question to a local model and its answer may have together.
-    local_context_tokens: Index = "local.context_tokens", "8192";
+    local_context_tokens: Between<1, 1000000> = "local.context_tokens", "8192";
     /// Gigabytes of memory that a local model may take.
     local_budget_gb: Between<0, 1000000> = "local.budget_gb", "6";
     /// US dollars that models may cost for one video in one run. Unset: no limit.

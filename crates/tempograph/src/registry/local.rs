@@ -115,7 +115,7 @@ pub(crate) fn options(settings: &Settings, files: Files) -> Result<LocalOptions>
         digest: files.digest,
         model: files.model,
         mmproj: files.mmproj,
-        context_tokens: u32::try_from(settings.local_context_tokens.0).unwrap_or(u32::MAX),
+        context_tokens: settings.local_context_tokens.0 as u32,
         threads: settings.threads.map(|n| u32::try_from(n.0).unwrap_or(u32::MAX)),
         gpu_layers: settings.local_gpu_layers.map_or(all, |n| u32::try_from(n.0).unwrap_or(u32::MAX)),
         budget_bytes: budget_bytes(settings),

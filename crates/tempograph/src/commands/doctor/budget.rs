@@ -21,7 +21,7 @@ struct Row {
 
 /// Predicts from the manifest, and from the headers of the files that are here.
 pub(super) fn run(as_json: bool, settings: &Settings, store: &ModelStore) -> Result<u8> {
-    let tokens = u32::try_from(settings.local_context_tokens.0).unwrap_or(u32::MAX);
+    let tokens = settings.local_context_tokens.0 as u32;
     let budget = local::budget_bytes(settings);
     let mut rows = Vec::new();
     if let Some(name) = &settings.local_model
