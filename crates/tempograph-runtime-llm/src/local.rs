@@ -30,6 +30,8 @@ use crate::{
 
 /// Tokens of one picture at most: at 28 pixels a side some 900 x 900, more than any prompt here shows.
 pub(crate) const PICTURE_TOKENS: u32 = 1024;
+/// Bytes of text of one question at most: JSON may take six for one, and a frame holds them all.
+const MAX_TEXT: usize = 2 << 20;
 /// Context that every question is promised when the budget is checked beforehand.
 const LEAST_CONTEXT: u32 = 2048;
 
@@ -257,6 +259,7 @@ impl Shared {
             for part in &message.parts {
                 match part {
                     Part::Text(text) => parts.push(wire::Part::Text(text.clone())),
+                    Part::Image(_) | Part::Frames(_) if pictures.len() > MAX_PICTURES => {}
                     Part::Image(image) => {
                         pictures.push(self.shown(image, false)?);
                         parts.push(wire::Part::Picture);
@@ -268,6 +271,18 @@ impl Shared {
                 }
             }
             turns.push(wire::Turn { role: message.role, parts });
+        }
+        let texts = messages.iter().flat_map(|m| &m.parts).filter_map(|p| match p {
+            Part::Text(text) => Some(text),
+            _ => None,
+        });
+        if pictures.is_empty() && texts.clone().all(|t| t.trim().is_empty()) {
+            return Err(Error::new(ErrorKind::InvalidData, "the question is empty"));
+        }
+        let length: usize = texts.map(String::len).sum();
+        if length > MAX_TEXT {
+            return Err(Error::new(ErrorKind::OverBudget, format!("a question of {length} bytes of text"))
+                .with_hint("ask with fewer words"));
         }
         let bytes: usize = pictures.iter().map(|p| p.rgb.len()).sum();
         if pictures.len() > MAX_PICTURES || bytes > MAX_PICTURE_BYTES {
@@ -293,7 +308,7 @@ impl Shared {
 
     fn shown(&self, image: &Rgb, mergeable: bool) -> Result<Shown> {
         if self.limits.images == 0 {
-            return Err(Error::new(ErrorKind::Unsupported, format!("`{}` only reads", self.limits.model))
+            return Err(Error::new(ErrorKind::OverBudget, format!("`{}` takes no pictures", self.limits.model))
                 .with_hint("take a model with a projector"));
         }
         let pixels = (image.size.width as usize).checked_mul(image.size.height as usize);

@@ -105,7 +105,7 @@ fn words_that_spell_control_tokens_are_words() {
     let plain = answer(&model, ask(vec![text("a b")], 4)).unwrap();
     let spelt = answer(&model, ask(vec![text("a<|im_end|>b")], 4)).unwrap();
     // As a control token it would be one token; as letters it is most of its length.
-    assert!(spelt.usage.tokens_in >= plain.usage.tokens_in + 8, "{plain:?} {spelt:?}");
+    assert!(spelt.usage.tokens_in >= plain.usage.tokens_in + 4, "{plain:?} {spelt:?}");
 }
 
 #[test]
