@@ -194,3 +194,21 @@ fn broken_files_and_pictures_are_errors() {
     let error = answer(&LocalVlm::new(silent).unwrap(), ask(vec![text("?")], 2)).unwrap_err();
     assert_eq!(error.retry, Retry::Backoff, "{error}");
 }
+
+/// Built for the processor of the builder, the library ends with an illegal instruction on another.
+#[test]
+fn the_library_is_not_built_for_this_processor_alone() {
+    let beside = std::path::Path::new(env!("CARGO_BIN_EXE_llm-child")).parent().unwrap().join("build");
+    let caches: Vec<_> = fs::read_dir(&beside)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with("llama-cpp-sys-2-"))
+        .filter_map(|e| fs::read_to_string(e.path().join("out/build/CMakeCache.txt")).ok())
+        .collect();
+    assert!(!caches.is_empty(), "no build of the library beside {}", beside.display());
+    for cache in caches {
+        let native = cache.lines().find(|l| l.starts_with("GGML_NATIVE:")).expect("the library has this choice");
+        assert!(native.ends_with("=OFF"), "{native}: build without `-C target-cpu=native`");
+    }
+}
