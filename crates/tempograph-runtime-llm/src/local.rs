@@ -222,8 +222,10 @@ impl Shared {
         if speaker.is_unheard() {
             return Ok(());
         }
-        let fresh = kept.process.is_none();
-        let mut process = match kept.process.take() {
+        // One that was ended while nobody asked is replaced without a word.
+        let ready = kept.process.take().and_then(Process::if_running);
+        let fresh = ready.is_none();
+        let mut process = match ready {
             Some(process) => process,
             None => {
                 let mut process = Process::start(&self.options.command)?;

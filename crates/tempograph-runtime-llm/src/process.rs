@@ -233,6 +233,11 @@ impl Process {
         CallError::fatal(Error::new(ErrorKind::Internal, "the process of the local model said something unexpected"))
     }
 
+    /// The same process, if it still runs.
+    pub(crate) fn if_running(mut self) -> Option<Self> {
+        matches!(self.child.try_wait(), Ok(None)).then_some(self)
+    }
+
     /// The number of the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -9,9 +9,9 @@ use tempograph_core::{
     ErrorKind, Size,
     vlm::{Chunk, Part, Retry, Vlm as _},
 };
-use tempograph_runtime_llm::{LocalVlm, Memory};
+use tempograph_runtime_llm::LocalVlm;
 
-use crate::support::{answer, ask, child, fixture, frames, nano, next, options, picture, text};
+use crate::support::{answer, ask, child, fixture, nano, next, options, picture, text};
 
 /// A model of random weights writes on until its tokens are used up.
 fn endless(model: &LocalVlm) -> tempograph_core::vlm::ChunkStream {
@@ -67,18 +67,22 @@ fn dropping_a_stream_stops_the_answer_and_the_model_stays_ready() {
 #[test]
 fn a_child_that_is_killed_is_an_error_that_may_pass_and_the_next_call_starts_another() {
     let model = LocalVlm::new(nano("qwen2.5-vl")).unwrap();
-    answer(&model, ask(vec![text("Hello.")], 2)).unwrap();
-    let id = model.process_id().expect("is kept after a call");
-    let mut stream = endless(&model);
-    let killed = std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
-    assert!(killed.success());
-    let error = loop {
-        match next(&mut stream).expect("says how it ended") {
-            Ok(Chunk::Done(_)) => panic!("a killed child does not end its answer"),
-            Ok(_) => {}
-            Err(e) => break e,
+    // The tiny model may be done before the signal arrives: then again.
+    let killed_midway = || {
+        answer(&model, ask(vec![text("Hello.")], 2)).unwrap();
+        let id = model.process_id().expect("is kept after a call");
+        let mut stream = endless(&model);
+        let killed = std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
+        assert!(killed.success());
+        loop {
+            match next(&mut stream).expect("says how it ended") {
+                Ok(Chunk::Done(_)) => return None,
+                Ok(_) => {}
+                Err(e) => return Some((id, e, stream)),
+            }
         }
     };
+    let (id, error, mut stream) = (0..20).find_map(|_| killed_midway()).expect("a signal arrives in time");
     assert_eq!((error.error.kind(), error.retry), (ErrorKind::Inference, Retry::Backoff), "{error}");
     assert!(next(&mut stream).is_none());
     assert!(!is_running(id));
@@ -117,25 +121,6 @@ fn the_child_ends_with_its_parent_even_while_it_answers() {
         .unwrap();
     drop(lone.stdin.take());
     until("a child without parent ends", Duration::from_secs(5), || lone.try_wait().unwrap().is_some());
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn all_memory_comes_back() {
-    let model = LocalVlm::new(nano("qwen3-vl")).unwrap();
-    // Once before, so that what a process allocates only once is there.
-    answer(&model, ask(vec![frames(2), text("What?")], 4)).unwrap();
-    model.unload();
-    let before = Memory::now().resident;
-    for _ in 0..3 {
-        answer(&model, ask(vec![frames(8), text("What?")], 32)).unwrap();
-    }
-    let during = model.memory();
-    assert!(during.peak >= during.resident && during.resident > 8 << 20, "{during:?}");
-    model.unload();
-    let after = Memory::now().resident;
-    eprintln!("parent {before} -> {after}, child {during:?}");
-    assert!(after as f64 <= before as f64 * 1.05, "{before} -> {after}");
 }
 
 #[test]
