@@ -38,9 +38,7 @@ pub fn decode_jpeg(bytes: &[u8]) -> Result<Rgb> {
     reader.limits(limits);
     let picture = reader
         .decode()
-        .map_err(|e| {
-            Error::new(ErrorKind::InvalidData, format!("a picture cannot be decoded: {e}")).with_source(e)
-        })?
+        .map_err(|e| Error::new(ErrorKind::InvalidData, format!("a picture cannot be decoded: {e}")).with_source(e))?
         .into_rgb8();
     Ok(Rgb { size: Size::new(picture.width(), picture.height()), data: picture.into_raw() })
 }

@@ -106,6 +106,8 @@ struct Shared {
 struct Kept {
     process: Option<Process>,
     used: Option<Instant>,
+    /// Whether a thread waits for it to be idle: one is enough, however often the child is started.
+    watched: bool,
 }
 
 impl LocalVlm {
@@ -224,7 +226,6 @@ impl Shared {
         }
         // One that was ended while nobody asked is replaced without a word.
         let ready = kept.process.take().and_then(Process::if_running);
-        let fresh = ready.is_none();
         let mut process = match ready {
             Some(process) => process,
             None => {
@@ -245,7 +246,7 @@ impl Shared {
         if matches!(ended, Ended::Ready) {
             kept.process = Some(process);
             kept.used = Some(Instant::now());
-            if fresh {
+            if !std::mem::replace(&mut kept.watched, true) {
                 keep(Arc::downgrade(self), self.options.idle);
             }
         }
@@ -344,12 +345,14 @@ fn keep(shared: Weak<Shared>, idle: Duration) {
                 continue;
             };
             if kept.process.is_none() {
+                kept.watched = false;
                 return;
             }
             let unused = kept.used.map_or(idle, |used| used.elapsed());
             if unused >= idle {
                 tracing::debug!("the process of an idle local model is ended");
                 kept.process = None;
+                kept.watched = false;
                 return;
             }
             pause = idle - unused;

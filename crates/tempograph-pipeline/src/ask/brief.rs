@@ -144,7 +144,7 @@ mod tests {
         let (prompts, options, cancel) = (Prompts::default(), SummaryOptions::default(), Cancel::new());
         let task = Task {
             whole: span,
-            pieces: texts.iter().map(|t| Piece { span, text: (*t).to_owned() }).collect(),
+            pieces: texts.iter().map(|t| Piece { span, title: String::new(), text: (*t).to_owned() }).collect(),
             scenes: Vec::new(),
             model,
             prompts: &prompts,

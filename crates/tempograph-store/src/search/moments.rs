@@ -305,8 +305,8 @@ fn without_ids(text: &str, entities: &BTreeMap<&str, &Entity>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tempograph_core::timeline::{Told, Window};
     use crate::search::testing;
+    use tempograph_core::timeline::{Told, Window};
 
     fn of(kind: Kind, all: &[Moment]) -> Vec<(&str, f64, f64)> {
         let shown = |m: &'_ &Moment| m.kind == kind;
