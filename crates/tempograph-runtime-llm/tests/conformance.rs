@@ -19,7 +19,7 @@ fn calls_running() -> bool {
 }
 
 fn holds(options: &LocalOptions) {
-    let model: Arc<dyn Vlm> = Arc::new(LocalVlm::new(options.clone()).unwrap());
+    let model: Arc<dyn Vlm> = Arc::new(LocalVlm::new(options.clone()).expect("the checkpoint is there"));
     vlm_suite(&|| Subject { model: Arc::clone(&model), secret: None, busy: Box::new(calls_running) });
 }
 

@@ -263,16 +263,19 @@ fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Cancels a job, once its id is known, unless it is `over`.
+/// Cancels a job, once its id is known, unless it is `over`. It is only over once the service has said so: a request
+/// that is dropped on its way, with the call it belongs to, is made again by the call's clean-up.
 async fn cancel(endpoint: Endpoint, mut known: Known, over: Arc<AtomicBool>) {
     let id = match known.wait_for(|k| !matches!(k, Begun::Unknown)).await.map(|k| k.clone()) {
         Ok(Begun::Job(id)) => id,
         Ok(Begun::Unknown | Begun::No) | Err(_) => return,
     };
-    if !over.swap(true, Ordering::SeqCst)
-        && let Err(failed) = endpoint.send(endpoint.request(Method::POST, &format!("/cancel/{id}"))).await
-    {
-        tracing::warn!(error = %CallError::from(failed), "a job could not be cancelled");
+    if over.load(Ordering::SeqCst) {
+        return;
+    }
+    match endpoint.send(endpoint.request(Method::POST, &format!("/cancel/{id}"))).await {
+        Ok(_) => over.store(true, Ordering::SeqCst),
+        Err(failed) => tracing::warn!(error = %CallError::from(failed), "a job could not be cancelled"),
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn nano(shape: &str) -> LocalOptions {
 }
 
 /// The default text model, where it has been pulled.
+#[expect(clippy::print_stderr, reason = "says why a test did nothing")]
 pub(crate) fn smollm2() -> Option<LocalOptions> {
     const FILE: &str = "smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf";
     #[expect(clippy::disallowed_methods, reason = "tests find their models by it")]
