@@ -20,13 +20,17 @@ libraries() { pkg-config --exists libavcodec libavfilter libavutil libswresample
     pkg-config --atleast-version=59 libavformat; }
 libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || ldconfig -p | grep libclang ||
     llvm-config --libdir; }
+# Both, and of one kind: llama.cpp gives the options of one to the other.
+compilers() { local c cpp
+    c=$(cc -dM -E -x c /dev/null) && cpp=$(c++ -dM -E -x c++ /dev/null) &&
+    [ "$(grep -c __clang__ <<<"$c")" = "$(grep -c __clang__ <<<"$cpp")" ]; }
 certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || [ "$(uname)" = Darwin ]; }
 
 if ! command -v cargo >/dev/null; then
     echo 'Rust is missing: install it with rustup, version 1.92 or newer, then run this again.' >&2
     exit 1
 fi
-need 'a C compiler' build-essential cc --version
+need 'a C and a C++ compiler of one kind' build-essential compilers
 need pkg-config pkg-config pkg-config --version
 need CMake cmake cmake --version
 need 'clang' clang clang --version
