@@ -188,7 +188,7 @@ pub struct Window {
     pub summary: String,
     /// Name of the model that says so.
     pub origin: String,
-    /// Times of the frames it was shown.
+    /// Times of the frames it was shown; where it was given the video itself, moments that stand for the window.
     pub frames_s: Vec<MediaTime>,
     /// The window whose answer this is: it looked and sounded the same, so this one was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

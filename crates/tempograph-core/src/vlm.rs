@@ -145,6 +145,10 @@ pub struct VideoPart {
     pub span: Span,
 }
 
+/// Tokens of a second of video with sound that is handed over whole: 258 a frame at one a second and 32 of sound, as
+/// Gemini counts.
+pub const TOKENS_A_VIDEO_SECOND: f64 = 290.0;
+
 /// Where a video is.
 #[derive(Clone, Debug)]
 pub enum VideoSource {

@@ -11,7 +11,8 @@ use crate::{MediaTime, Span, timeline::Chapter};
 pub struct WindowTold {
     /// Number of the window, from 0, in order of time.
     pub window: u32,
-    /// Times of the frames the model was shown; empty when it only read.
+    /// Times of the frames the model was shown; empty when it only read. Where it was given the video itself, moments that
+    /// stand for the window.
     pub frames_s: Vec<MediaTime>,
     /// Name of the model.
     pub model: String,

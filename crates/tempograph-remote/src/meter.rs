@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tempograph_core::{
     Error, ErrorKind, Issue, MediaTime, Result,
-    vlm::{Ask, Limits, Part, SpendLedger, Spending, Usage},
+    vlm::{Ask, Limits, Part, SpendLedger, Spending, TOKENS_A_VIDEO_SECOND, Usage},
 };
 
 use crate::router::WallClock;
@@ -24,8 +24,6 @@ const TOKENS_A_TILE: u64 = 258;
 const ONE_TILE_PX: u32 = 384;
 /// Sides of a tile at least and at most.
 const TILE_PX: [u32; 2] = [256, 768];
-/// Tokens of a second of video with sound: 258 a frame at one a second and 32 of sound, as Gemini counts.
-const TOKENS_A_VIDEO_SECOND: f64 = 290.0;
 
 /// The tokens that `ask` sends to a model of `limits`, rather too many than too few.
 pub fn estimate_tokens_in(ask: &Ask, limits: &Limits) -> u64 {

@@ -77,6 +77,7 @@ impl Process {
                     ErrorKind::RuntimeMissing,
                     format!("cannot start the process for local models: {e}: {}", command.program.display()),
                 )
+                .with_hint("the program starts itself again for this: it must still be where it was started from")
             })?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(mut stderr)) = pipes else {

@@ -230,6 +230,8 @@ settings! {
     gemini_api_key: Option<Key> = "gemini.api_key", "";
     /// Gemini model.
     gemini_model: Option<String> = "gemini.model", "";
+    /// Upload the file once and ask about stretches of it instead of sending frames. It is deleted when the command ends.
+    gemini_video: Switch = "gemini.video", "false";
     /// US dollars for a million tokens sent and written, `IN/OUT`. Unset: the price list's.
     gemini_price: Option<PriceText> = "gemini.price", "";
     /// Calls a minute at most.

@@ -55,6 +55,7 @@ pub(crate) fn asking(settings: &Settings, registry: &Registry, stages: &mut Stag
             frame_tokens: settings.ask_frame_tokens.0 as u32,
             max_windows: settings.ask_max_windows.0,
         },
+        whole_video: settings.gemini_video.is_on() && first(settings) == Some(BackendName::Gemini),
         context: ContextOptions::default(),
         summary: SummaryOptions::default(),
         answer_tokens: ANSWER_TOKENS,
@@ -110,13 +111,15 @@ pub(crate) fn shown(path: &Path, estimate: Option<&Estimate>, settings: &Setting
     let _infallible = write!(
         s,
         "  model     {model}\n  windows   {}, of which {} would be asked about and {} are like others\n  \
-         frames    {} of {} tokens each\n  calls     {} for windows, {} for summaries at most\n  \
+         {}\n  calls     {} for windows, {} for summaries at most\n  \
          tokens    about {} in, at most {} out\n  cost      {}\n  rests on  {basis}; nothing was sent",
         e.windows,
         e.asked,
         e.saved,
-        e.frames,
-        e.frame_tokens,
+        match e.video_s {
+            0 => format!("frames    {} of {} tokens each", e.frames, e.frame_tokens),
+            seconds => format!("video     the file itself, {seconds} s of it"),
+        },
         e.asked,
         e.summaries,
         e.tokens_in,
@@ -126,10 +129,15 @@ pub(crate) fn shown(path: &Path, estimate: Option<&Estimate>, settings: &Setting
     s
 }
 
+/// The back end that is shown the video first.
+fn first(settings: &Settings) -> Option<BackendName> {
+    let named = settings.ask_vision.0.first().and_then(|link| link.split(':').next()?.trim().parse().ok());
+    named.or(settings.ask_backend)
+}
+
 /// What the model that looks at frames costs, where that is known.
 fn price(settings: &Settings, model: &str) -> Option<Price> {
-    let first = settings.ask_vision.0.first().and_then(|link| link.split(':').next()?.trim().parse().ok());
-    let (own, list) = match first.or(settings.ask_backend)? {
+    let (own, list) = match first(settings)? {
         BackendName::Off => return None,
         BackendName::Local => return Some(Price::flat(0.0, 0.0, 0.0)),
         BackendName::OpenAi => (settings.openai_price, settings.openai_preset.as_str()),

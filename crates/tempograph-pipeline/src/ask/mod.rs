@@ -65,6 +65,8 @@ pub struct Asking {
     pub prompts: Prompts,
     /// How the video is cut up.
     pub windows: WindowOptions,
+    /// Whether the file itself is given to a model that takes one, with the stretch that a window is, instead of frames.
+    pub whole_video: bool,
     /// What is told beside the frames.
     pub context: ContextOptions,
     /// How summaries are written.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tempograph_core::{
     MediaTime, Result, Size, Span, Timeline,
-    vlm::{Limits, Vlm},
+    vlm::{Limits, TOKENS_A_VIDEO_SECOND, VideoPart, Vlm},
 };
 
 use super::{
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) windows: Vec<Planned>,
     /// The size frames are shown in; `None` when none are.
     pub(crate) size: Option<Size>,
+    /// The whole video, of which each window is a part, in place of frames.
+    pub(crate) video: Option<VideoPart>,
 }
 
 /// What asking would take, before anything is sent.
@@ -67,6 +69,8 @@ pub struct Estimate {
     pub frames: u64,
     /// Tokens of one frame.
     pub frame_tokens: u64,
+    /// Seconds of the video that the model would look at itself, where the file is sent and not frames.
+    pub video_s: u64,
     /// Calls for summaries.
     pub summaries: u64,
     /// Tokens that would be sent.
@@ -85,6 +89,8 @@ pub(crate) struct Known<'a> {
     /// In order of time.
     pub(crate) shots: &'a [Shot],
     pub(crate) objects: &'a dyn Objects,
+    /// The video, where it is to be sent itself.
+    pub(crate) video: Option<VideoPart>,
 }
 
 /// Plans the questions about a video.
@@ -95,7 +101,12 @@ pub(crate) fn plan(known: &Known<'_>, limits: &Limits, asking: &Asking) -> Resul
     let timeline = known.timeline;
     let (width, height) = (timeline.video.width, timeline.video.height);
     let blind = limits.images == 0 || asking.windows.frames == 0;
-    let (size, most) = if blind || width == 0 || height == 0 {
+    let (size, most) = if width == 0 || height == 0 {
+        (None, 0)
+    } else if known.video.is_some() {
+        // No frame is shown, but moments are chosen: they tell whether windows are alike, and stand for them.
+        (None, asking.windows.frames.clamp(1, frames::MAX_MOMENTS))
+    } else if blind {
         (None, 0)
     } else {
         let (size, most) = frames::shown(Size::new(width, height), limits, &asking.windows)?;
@@ -107,17 +118,16 @@ pub(crate) fn plan(known: &Known<'_>, limits: &Limits, asking: &Asking) -> Resul
     let mut planned: Vec<Planned> = Vec::new();
     for window in windows(timeline, &asking.windows) {
         let evidence = context::evidence(&window, timeline, known.places, &asking.context);
-        let moments = match size {
-            Some(_) => {
-                let moments = moments(window.span, known.shots, &mut album)?;
-                frames::choose(window.span, &scenes, &moments, &begins, most)
-            }
-            None => Vec::new(),
+        let moments = if most > 0 {
+            let moments = moments(window.span, known.shots, &mut album)?;
+            frames::choose(window.span, &scenes, &moments, &begins, most)
+        } else {
+            Vec::new()
         };
         let need = need(&evidence, &moments, &planned);
         planned.push(Planned { window, evidence, moments, need });
     }
-    Ok(Plan { windows: planned, size })
+    Ok(Plan { windows: planned, size, video: known.video.clone() })
 }
 
 /// The moments of a window: those of small pictures, else evenly spaced ones whose look is not known.
@@ -160,6 +170,7 @@ impl Plan {
         let size = self.size.unwrap_or_default();
         hasher.update(&size.width.to_le_bytes());
         hasher.update(&size.height.to_le_bytes());
+        hasher.update(&[u8::from(self.video.is_some())]);
         for p in &self.windows {
             hasher.update(&p.window.span.start.nanos().to_le_bytes());
             hasher.update(&p.window.span.end.nanos().to_le_bytes());
@@ -178,7 +189,10 @@ impl Plan {
     pub(crate) fn estimate(&self, model: &dyn Vlm, asking: &Asking, measured: bool) -> Estimate {
         let asked: Vec<&Planned> = self.windows.iter().filter(|p| p.need == Need::Ask).collect();
         let frame_tokens = self.size.map_or(0, |s| frames::tokens(s, model.limits().image_factor));
-        let frames: u64 = asked.iter().map(|p| p.moments.len() as u64).sum();
+        let frames: u64 = self.size.map_or(0, |_| asked.iter().map(|p| p.moments.len() as u64).sum());
+        let seen = |p: &&Planned| p.window.span.duration().as_secs_f64();
+        let video_s = self.video.as_ref().map_or(0.0, |_| asked.iter().map(seen).sum());
+        let video_tokens = (video_s * TOKENS_A_VIDEO_SECOND).ceil() as u64;
         let prompt = (asking.prompts.system().len() + asking.prompts.window().len()) as u64;
         let words: u64 = asked.iter().map(|p| prompt + p.evidence.text.len() as u64).sum();
         let count = asked.len() as u64;
@@ -189,7 +203,11 @@ impl Plan {
             saved: self.saved(),
             frames,
             frame_tokens,
-            tokens_in: words.div_ceil(CHARS_A_TOKEN) + count * FORM_TOKENS + frames * (frame_tokens + FRAME_MARK),
+            video_s: video_s.ceil() as u64,
+            tokens_in: words.div_ceil(CHARS_A_TOKEN)
+                + count * FORM_TOKENS
+                + frames * (frame_tokens + FRAME_MARK)
+                + video_tokens,
             tokens_out: count * u64::from(asking.answer_tokens),
             measured,
             ..Estimate::default()

@@ -79,8 +79,8 @@ calls that the router made. *If it passes* is what a failure that happens once c
 seconds of its workers, which no answer says.
 
 An analysis never fails because of these: the asking stage leaves an issue with the code and the hint. After every row
-no upload, no job and no connection is left at the provider. The back end `local` has no network; its child process may
-die at any moment, which is an error of one call.
+no upload, no job and no connection is left at the provider. The back end `local` has failures of its own:
+[failures-local.md](failures-local.md).
 ";
 
 struct Setting {

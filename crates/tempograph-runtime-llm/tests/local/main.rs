@@ -3,5 +3,6 @@
 //! The tiny vision models of `fixtures/` are always there. The default text model is used where it has been pulled.
 
 mod answers;
+mod failures;
 mod support;
 mod trouble;

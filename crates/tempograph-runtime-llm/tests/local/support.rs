@@ -1,6 +1,7 @@
 //! Models to ask, and hearing what they say.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
@@ -130,4 +131,18 @@ pub(crate) fn hear(mut stream: ChunkStream) -> Result<Answer, CallError> {
 pub(crate) fn answer(model: &LocalVlm, ask: Ask) -> Result<Answer, CallError> {
     use tempograph_core::vlm::Vlm as _;
     hear(model.generate(ask))
+}
+
+/// The processes that this one has started and that still are.
+pub(crate) fn children() -> Vec<u32> {
+    let own = std::process::id().to_string();
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|id: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(own.as_str())
+        })
+        .collect()
 }

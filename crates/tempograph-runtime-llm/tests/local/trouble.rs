@@ -11,7 +11,7 @@ use tempograph_core::{
 };
 use tempograph_runtime_llm::LocalVlm;
 
-use crate::support::{answer, ask, child, fixture, nano, next, options, picture, text};
+use crate::support::{answer, ask, child, children, fixture, nano, next, options, picture, text};
 
 /// A model of random weights writes on until its tokens are used up.
 fn endless(model: &LocalVlm) -> tempograph_core::vlm::ChunkStream {
@@ -28,19 +28,6 @@ fn endless(model: &LocalVlm) -> tempograph_core::vlm::ChunkStream {
 fn is_running(id: u32) -> bool {
     // A process that has ended and was not waited for is still listed, as a zombie.
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|s| !s.contains(") Z "))
-}
-
-fn children() -> Vec<u32> {
-    let own = std::process::id().to_string();
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|id: &u32| {
-            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(own.as_str())
-        })
-        .collect()
 }
 
 fn until(what: &str, limit: Duration, mut happened: impl FnMut() -> bool) {

@@ -166,7 +166,7 @@ impl Registry {
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
                 &s.import,
                 (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),
-                (&s.openai_model, &s.gemini_model, &s.runpod_model, &s.local_model),
+                (&s.openai_model, &s.gemini_model, s.gemini_video, &s.runpod_model, &s.local_model),
                 (s.ask_window_s, s.ask_frames, s.ask_frame_tokens, s.ask_max_windows, &s.prompts_folder),
             )
         );

@@ -105,3 +105,39 @@ fn gemini_and_runpod_are_asked_through_the_binary() {
     assert!(gemini.log().events().iter().all(|e| !e.contains(KEY)));
     assert!(runpod.log().count("POST /v2/one/run") > 0);
 }
+
+#[test]
+fn gemini_is_sent_the_file_once_and_it_is_deleted() {
+    let place = Place::new();
+    if !clip(&place.path("a.mp4")) {
+        return;
+    }
+    let server = FakeGemini::start();
+    let url = server.options().base_url;
+    let set = [("URL", url.as_str()), ("MODEL", "gemini-2.5-flash"), ("VIDEO", "true")];
+    let whole = |arguments: &[&str]| {
+        let mut command = analyze(&place, "gemini", &set);
+        command.env("TEMPOGRAPH_ASK_WINDOW_S", "2").args(arguments);
+        finished(command.output().unwrap())
+    };
+    let plan = whole(&["--plan"]);
+    assert!(plan.out.contains("the file itself, 6 s of it"), "{}{}", plan.out, plan.err);
+    assert_eq!(server.log().requests().len(), 0, "a plan sends nothing");
+
+    let done = whole(&[]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let log = server.log();
+    assert_eq!(log.count("uploaded "), 1, "{:?}", log.events());
+    assert_eq!((log.count("deleted "), server.files()), (1, 0), "{:?}", log.events());
+    let asked: Vec<_> = log.requests().into_iter().filter(|r| r.path.contains("streamGenerateContent")).collect();
+    let stretches: Vec<String> = asked
+        .iter()
+        .flat_map(|r| r.json()["contents"][0]["parts"].as_array().cloned().unwrap_or_default())
+        .filter_map(|part| Some(part["videoMetadata"]["startOffset"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(stretches.len(), 3, "one for each window: {stretches:?}");
+    assert!(["0.000s", "2.000s", "4.000s"].iter().all(|s| stretches.iter().any(|t| t == s)), "{stretches:?}");
+    assert!(asked.iter().all(|r| !String::from_utf8_lossy(&r.body).contains("inlineData")), "no frame is sent besides");
+    let windows = place.json("o/analysis.json")["windows"].as_array().cloned().unwrap_or_default();
+    assert!(windows.len() == 3 && windows.iter().all(|w| !w["frames_s"].as_array().unwrap().is_empty()), "{windows:?}");
+}

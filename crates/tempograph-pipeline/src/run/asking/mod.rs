@@ -7,7 +7,11 @@ mod round;
 mod summary;
 mod windows;
 
-use tempograph_core::{ErrorKind, Issue, Result, Timeline, timeline::Chapter, vlm::Vlm};
+use tempograph_core::{
+    ErrorKind, Issue, MediaTime, Result, Span, Timeline,
+    timeline::Chapter,
+    vlm::{VideoPart, VideoSource, Vlm},
+};
 
 use super::{Request, decide::Decided};
 use crate::{
@@ -78,6 +82,39 @@ pub(super) fn planned(
     decided: &Decided,
     places: &Places,
 ) -> Result<Plan> {
-    let known = Known { timeline: &decided.timeline, places, shots: decided.shots(), objects: request.objects };
+    let known = Known {
+        timeline: &decided.timeline,
+        places,
+        shots: decided.shots(),
+        objects: request.objects,
+        video: asking.whole_video.then(|| whole(request, model)).flatten(),
+    };
     ask::plan(&known, model.limits(), asking)
+}
+
+/// The file for a model that takes one. `None` where frames serve better: the model or the service behind it does not
+/// take such a file, or its clock, which the model reads off the file, is not the one that everything here is on.
+fn whole(request: &Request<'_>, model: &dyn Vlm) -> Option<VideoPart> {
+    let info = request.info;
+    let on_its_clock = info.start == MediaTime::ZERO;
+    let mime = mime(&info.format).filter(|_| model.limits().video && info.video.is_some() && on_its_clock)?;
+    Some(VideoPart {
+        source: VideoSource::File(request.path.to_owned()),
+        mime: mime.to_owned(),
+        digest: request.id.to_owned(),
+        span: Span::new(info.start, info.start + info.duration),
+    })
+}
+
+/// The media type of a container, of those that services take. `format` is libav's name for it.
+fn mime(format: &str) -> Option<&'static str> {
+    let known = [
+        ("mp4", "video/mp4"),
+        ("webm", "video/webm"),
+        ("avi", "video/avi"),
+        ("mpeg", "video/mpeg"),
+        ("flv", "video/x-flv"),
+        ("asf", "video/wmv"),
+    ];
+    known.into_iter().find(|(name, _)| format.split(',').any(|f| f == *name)).map(|(_, mime)| mime)
 }

@@ -11,7 +11,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tempograph_core::{
     Cancel, Claim, Error, ErrorKind, Issue, MediaTime, Observation, Result, Span, WindowTold,
-    vlm::{Part, TimedImage, Vlm},
+    vlm::{Part, TimedImage, VideoPart, Vlm},
 };
 
 use crate::{
@@ -192,13 +192,18 @@ impl<'a> Round<'a> {
     fn put(&self, number: usize, images: Vec<TimedImage>) -> Result<WindowTold, Unanswered> {
         let planned = &self.plan.windows[number];
         let prompts = &self.asking.prompts;
-        let times: Vec<MediaTime> = images.iter().map(|i| i.time).collect();
+        let times: Vec<MediaTime> = match self.plan.video {
+            Some(_) => planned.moments.iter().map(|m| m.time).collect(),
+            None => images.iter().map(|i| i.time).collect(),
+        };
         // What is the same for every window comes first, then what differs.
         let mut parts = vec![
             Part::Text(prompts.window().to_owned()),
             Part::Text(format!("Evidence:\n{}\n", planned.evidence.text)),
         ];
-        if !images.is_empty() {
+        if let Some(video) = &self.plan.video {
+            parts.push(Part::Video(VideoPart { span: planned.window.span, ..video.clone() }));
+        } else if !images.is_empty() {
             parts.push(Part::Frames(images));
         }
         let max_tokens = self.asking.answer_tokens;
