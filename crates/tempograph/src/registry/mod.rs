@@ -183,6 +183,7 @@ impl Registry {
     pub(crate) fn stages(&self, library: &Library) -> Result<Stages> {
         let mut stages = Stages::default();
         let options = self.options()?;
+        let unavailable = &mut stages.unavailable;
         if self.wants("scenes") {
             stages.frames.push(scene_stage(&options)?);
         }
@@ -190,57 +191,35 @@ impl Registry {
             stages.frames.push(thumbnail_stage(Arc::clone(library.objects())));
         }
         if self.wants("detect") {
-            match self.detect_stage() {
-                Ok(stage) => stages.frames.push(stage),
-                Err(error) => stages.unavailable.push(("detect", error)),
-            }
+            stages.frames.extend(made("detect", self.detect_stage(), unavailable));
         }
         if self.wants("text") {
-            match self.text_stage() {
-                Ok(stage) => stages.frames.push(stage),
-                Err(error) => stages.unavailable.push(("text", error)),
-            }
+            stages.frames.extend(made("text", self.text_stage(), unavailable));
         }
         if self.wants("depth") {
             match self.depth_stage(Arc::clone(library.objects())) {
-                Ok(stage) => stages.frames.push(stage),
                 // No package carries its weights, so that they are not here is news only to who asked for them.
                 Err(error) if error.kind() == ErrorKind::ModelMissing && !self.asked_for_depth() => {}
-                Err(error) => stages.unavailable.push(("depth", error)),
+                stage => stages.frames.extend(made("depth", stage, unavailable)),
             }
         }
         if self.wants("faces") {
-            match self.face_stage() {
-                Ok(stage) => stages.frames.push(stage),
-                Err(error) => stages.unavailable.push(("faces", error)),
-            }
+            stages.frames.extend(made("faces", self.face_stage(), unavailable));
         }
         if self.wants("sounds") {
-            match self.sound_stage() {
-                Ok(stage) => stages.audio.push(stage),
-                Err(error) => stages.unavailable.push(("sounds", error)),
-            }
+            stages.audio.extend(made("sounds", self.sound_stage(), unavailable));
         }
         if self.wants("vad") {
-            match self.voice_stage() {
-                Ok(stage) => stages.voice = Some(stage),
-                Err(error) => stages.unavailable.push(("vad", error)),
-            }
+            stages.voice = made("vad", self.voice_stage(), unavailable);
         }
         if self.wants("speakers") {
-            match self.speakers_stage() {
-                Ok(stage) => stages.audio.push(stage),
-                Err(error) => stages.unavailable.push(("speakers", error)),
-            }
+            stages.audio.extend(made("speakers", self.speakers_stage(), unavailable));
         }
         if self.wants("prosody") {
             stages.audio.push(self.prosody_stage());
         }
         if self.wants("speech") {
-            match self.speech_stage() {
-                Ok(stage) => stages.speech = Some(stage),
-                Err(error) => stages.unavailable.push(("speech", error)),
-            }
+            stages.speech = made("speech", self.speech_stage(), unavailable);
         }
         Ok(stages)
     }
@@ -264,6 +243,11 @@ impl Registry {
         let tokenizer = std::fs::read(&path).map_err(|e| Error::io("read the tokenizer", &path, e))?;
         embed::open_text(&model.family, session, &tokenizer)
     }
+}
+
+/// The stage, or why there is none.
+fn made<T>(name: &'static str, stage: Result<T>, unavailable: &mut Vec<(&'static str, Error)>) -> Option<T> {
+    stage.map_err(|error| unavailable.push((name, error))).ok()
 }
 
 fn used(model: &LocatedModel) -> ModelUse {

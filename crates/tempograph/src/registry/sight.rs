@@ -28,11 +28,13 @@ use tempograph_store::FileObjects;
 use super::{Registry, TEXT_MODEL, used};
 
 impl Registry {
+    /// The model that a setting names, else the best that is here for `task`.
+    fn named_or_preferred(&self, named: Option<&String>, task: &str) -> Result<LocatedModel> {
+        named.map_or_else(|| self.store.preferred(task), |name| self.store.locate(name))
+    }
+
     pub(super) fn detect_stage(&self) -> Result<FrameStage> {
-        let model = match &self.settings.detector {
-            Some(name) => self.store.locate(name)?,
-            None => self.store.preferred("detect")?,
-        };
+        let model = self.named_or_preferred(self.settings.detector.as_ref(), "detect")?;
         let fps = self.settings.fps.0;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
@@ -128,10 +130,7 @@ impl Registry {
     }
 
     pub(super) fn depth_stage(&self, objects: Arc<FileObjects>) -> Result<FrameStage> {
-        let model = match &self.settings.depth_model {
-            Some(name) => self.store.locate(name)?,
-            None => self.store.preferred("depth")?,
-        };
+        let model = self.named_or_preferred(self.settings.depth_model.as_ref(), "depth")?;
         let fps = self.settings.depth_fps.0;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
