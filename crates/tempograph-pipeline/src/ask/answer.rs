@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tempograph_core::{MediaTime, Third, ToldEntity, ToldEvent, ToldScene, WindowTold};
 
-use super::{context::plain, put::Edges, structured::TimeText, windows::Window};
+use super::{context::plain, loops::prose, put::Edges, structured::TimeText, windows::Window};
 
 /// Characters of one text of an answer.
 const MAX_TEXT: usize = 1_200;
@@ -78,7 +78,7 @@ pub(crate) struct EventAnswer {
 impl WindowAnswer {
     /// The claim that this answer is: bounded, its times on the clock and brought to `edges` that are near.
     pub(crate) fn told(self, window: &Window, frames_s: Vec<MediaTime>, model: &str, edges: &Edges) -> WindowTold {
-        let text = |text: &str| plain(text, MAX_TEXT);
+        let text = |text: &str| prose(text, MAX_TEXT);
         let name = |text: &str| plain(text, MAX_NAME);
         let entities = self.entities.into_iter().take(MAX_ITEMS).map(|e| ToldEntity {
             id: name(&e.id),

@@ -13,6 +13,7 @@ mod brief;
 mod context;
 mod frames;
 mod listen;
+mod loops;
 mod merge;
 mod pictures;
 mod plan;

@@ -17,6 +17,7 @@ use tempograph_core::{
 
 use super::{
     context::plain,
+    loops::prose,
     prompts::Prompts,
     put::{Edges, Question, put},
     structured::{TimeText, Unanswered},
@@ -257,7 +258,7 @@ impl Running<'_, '_> {
             Ok(answer) => PartTold {
                 level,
                 title: plain(&answer.title, TITLE_CHARS),
-                text: plain(&answer.text, PIECE_CHARS),
+                text: prose(&answer.text, PIECE_CHARS),
                 ..PartTold::default()
             },
             Err(error) if error.error.kind() == ErrorKind::AnswerInvalid => {
@@ -296,7 +297,7 @@ impl Running<'_, '_> {
                     level,
                     whole: true,
                     title: String::new(),
-                    text: plain(&answer.text, WHOLE_CHARS),
+                    text: prose(&answer.text, WHOLE_CHARS),
                     chapters: chapters(answer.chapters, self.task, parts),
                 };
                 self.kept.keep(number, self.task.whole, &told)?;
@@ -346,7 +347,7 @@ fn chapters(answers: Vec<ChapterAnswer>, task: &Task<'_>, parts: &[Told]) -> Vec
     let mut found: Vec<(_, String, String)> = answers
         .into_iter()
         .take(CHAPTERS)
-        .map(|c| (edges.time(c.start, task.whole).time, plain(&c.title, TITLE_CHARS), plain(&c.text, PIECE_CHARS)))
+        .map(|c| (edges.time(c.start, task.whole).time, plain(&c.title, TITLE_CHARS), prose(&c.text, PIECE_CHARS)))
         .filter(|(_, title, text)| !title.is_empty() || !text.is_empty())
         .collect();
     if found.is_empty() {

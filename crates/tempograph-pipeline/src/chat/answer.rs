@@ -13,7 +13,7 @@ use super::{
     near,
     reply::{Citation, Line},
     session::{self, Turn},
-    understand::{Anchor, Asked, Channel, Intent, Side, Term, understand},
+    understand::{Anchor, Asked, Channel, Intent, Side, Term, Without, understand},
 };
 
 /// What was found out.
@@ -69,11 +69,28 @@ pub(super) fn draft(all: &[Evidence], material: Material<'_>, question: &str, hi
         // `how many?`
         asked.terms = understand(&last.question, video).terms;
     }
+    let kept: Vec<Evidence>;
+    let all = match &asked.without {
+        Some(without) => {
+            kept = all.iter().filter(|e| !is_left_out(e, without)).cloned().collect();
+            &kept
+        }
+        None => all,
+    };
     let desk = Desk { all, material, video, question };
     let mut draft = desk.answer(&asked, last)?;
     draft.channel = asked.channel;
     draft.about = about(&asked);
     Ok(draft)
+}
+
+/// Whether a question does not ask for `piece`.
+fn is_left_out(piece: &Evidence, without: &Without) -> bool {
+    let named = !without.terms.is_empty() || without.speaker.is_some();
+    let by_sense = without.channel.is_some_and(|c| !named && c.kinds().contains(&piece.kind));
+    let voices = without.speaker.as_deref().zip(piece.speaker.as_deref());
+    let by_voice = voices.is_some_and(|(without, speaker)| speaker.eq_ignore_ascii_case(without));
+    by_sense || by_voice || without.terms.iter().any(|t| lookup::bears_out(t, piece))
 }
 
 /// What a question is about, to say that nothing is known of it.

@@ -163,13 +163,26 @@ pub(super) struct Asked {
     pub(super) scenes: bool,
     /// Whether it goes on from the question before: `and the dog?`
     pub(super) goes_on: bool,
+    /// What is not asked for: `what is heard besides speech`.
+    pub(super) without: Option<Without>,
+}
+
+/// What an answer leaves out.
+#[derive(Clone, Debug)]
+pub(super) struct Without {
+    /// What is known by this sense.
+    pub(super) channel: Option<Channel>,
+    /// Any of these.
+    pub(super) terms: Vec<Term>,
+    /// What this speaker says.
+    pub(super) speaker: Option<String>,
 }
 
 /// What `question` asks about `video`.
 pub(super) fn understand(question: &str, video: &Video) -> Asked {
     let cut = question.char_indices().nth(words::MAX_QUESTION).map_or(question, |(end, _)| &question[..end]);
     let (window, rest) = times::window(cut, video);
-    let all = words::words(&rest);
+    let (all, without) = leave_out(words::words(&rest));
     let (head, tail) = split(&all);
     let anchor = tail.map(|(side, words)| {
         let part = Part::read(words);
@@ -204,7 +217,34 @@ pub(super) fn understand(question: &str, video: &Video) -> Asked {
         either: head.iter().any(|w| w.text == "or"),
         scenes: part.scenes,
         goes_on: goes_on(&all),
+        without,
     }
+}
+
+/// Takes what is not asked for out of a question: `what is heard | besides speech`, `besides cars | what is there`.
+fn leave_out(mut words: Vec<Word>) -> (Vec<Word>, Option<Without>) {
+    let begins = |at: usize| -> Option<usize> {
+        let text = |i: usize| words.get(i).map(|w| w.text.as_str()).unwrap_or_default();
+        match (text(at), text(at + 1)) {
+            ("besides" | "except" | "excluding", "for") | ("other", "than") | ("apart" | "aside", "from") => Some(2),
+            ("besides" | "except" | "excluding", _) => Some(1),
+            _ => None,
+        }
+    };
+    let Some((at, used)) = (0..words.len()).find_map(|i| Some((i, begins(i)?))) else { return (words, None) };
+    let from = at + used;
+    let to = if at == 0 {
+        // Up to where the question begins.
+        let asks =
+            |w: &Word| matches!(w.text.as_str(), "what" | "who" | "which" | "when" | "where" | "how" | "is" | "are");
+        words[from..].iter().position(asks).map_or(words.len(), |n| from + n)
+    } else {
+        words.len()
+    };
+    let part = Part::read(&words[from..to]);
+    words.drain(at..to);
+    let empty = part.channel.is_none() && part.terms.is_empty() && part.speaker.is_none();
+    (words, (!empty).then_some(Without { channel: part.channel, terms: part.terms, speaker: part.speaker }))
 }
 
 /// Whether a question only makes sense after another.

@@ -26,6 +26,7 @@ const STOP_WORDS: &[&str] = &[
     "am",
     "an",
     "and",
+    "another",
     "any",
     "anywhere",
     "are",

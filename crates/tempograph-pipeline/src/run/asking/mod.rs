@@ -8,7 +8,7 @@ mod summary;
 mod windows;
 
 use tempograph_core::{
-    ErrorKind, Issue, MediaTime, Result, Span, Timeline,
+    Error, ErrorKind, Issue, MediaTime, Result, Span, Timeline, WindowTold,
     timeline::Chapter,
     vlm::{VideoPart, VideoSource, Vlm},
 };
@@ -40,6 +40,7 @@ pub(super) fn ask(
         };
         let timeline = &mut decided.timeline;
         issues.extend(asked.issues);
+        issues.extend(in_circles(&asked.told));
         timeline.run.stages.extend(asked.stage);
         timeline.run.calls_saved += asked.saved;
         if !asked.told.is_empty() {
@@ -52,6 +53,7 @@ pub(super) fn ask(
             pieces = asked
                 .told
                 .into_iter()
+                .filter(|(_, told)| !told.summary.is_empty())
                 .map(|(span, told)| Piece { span, title: String::new(), text: told.summary })
                 .collect();
         }
@@ -66,6 +68,16 @@ pub(super) fn ask(
         decided.timeline.run.stages.push(stage);
     }
     Ok(issues)
+}
+
+/// Windows of which nothing was told but the same again and again.
+fn in_circles(told: &[(Span, WindowTold)]) -> Option<Issue> {
+    let mut windows = told.iter().filter(|(_, t)| t.summary.is_empty() && t.same_as.is_none());
+    let (_, first) = windows.next()?;
+    let message =
+        format!("what `{}` wrote of {} window(s) says nothing and is left out", first.model, 1 + windows.count());
+    let error = Error::new(ErrorKind::AnswerInvalid, message);
+    Some(Issue::from_error("ask", &error.with_hint("a larger model, or one that is shown frames, has more to say")))
 }
 
 /// What was measured of each scene, for whoever sums it up without having seen it.
