@@ -12,6 +12,7 @@ mod cli;
 mod keeping;
 mod kill;
 mod leaving;
+mod local;
 mod picture;
 mod questions;
 mod robust;
