@@ -74,7 +74,7 @@ impl Registry {
         let fps = self.settings.text_fps.0;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
-        let session = SessionOptions { threads: self.threads() };
+        let session = SessionOptions { threads: self.threads_beside() };
         let (family, detector, recognizer) = (model.family.clone(), model.main(), model.dir.join("rec.onnx"));
         Ok(FrameStage {
             sampling: Sampling::Rate { fps },
@@ -99,7 +99,7 @@ impl Registry {
         let emotion = self.store.preferred("face-emotion")?;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
-        let session = SessionOptions { threads: self.threads() };
+        let session = SessionOptions { threads: self.threads_beside() };
         let file = |model: &LocatedModel, n: usize| {
             model.files.get(n).map(|f| model.dir.join(&f.name)).ok_or_else(|| {
                 Error::new(ErrorKind::ModelInvalid, format!("model `{}` has too few files in the manifest", model.name))
