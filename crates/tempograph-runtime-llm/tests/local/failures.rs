@@ -160,7 +160,7 @@ impl Page {
             let mut options = nano("qwen2.5-vl");
             options.command = troubled(trouble, lasting, self.folder.path());
             // Short, so that the page is written in seconds; a real model may take its time.
-            let patience = matches!(trouble, Trouble::Silent).then_some(Duration::from_secs(2));
+            let patience = matches!(trouble, Trouble::Silent).then_some(Duration::from_secs(4));
             heard(options, ask(vec![text("Write on.")], 512), patience)
         };
         let (seen, hint, call) = in_trouble(true);
