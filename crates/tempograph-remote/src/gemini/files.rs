@@ -177,7 +177,7 @@ impl Files {
 
 /// Deletes a file; the service does so by itself after 48 hours, so a failure is only noted.
 pub(super) async fn delete(endpoint: &Endpoint, name: &str) {
-    match endpoint.send(endpoint.request(Method::DELETE, &format!("/{name}"))).await {
+    match endpoint.undo(|| endpoint.request(Method::DELETE, &format!("/{name}"))).await {
         Ok(_) => tracing::debug!(name, "upload deleted"),
         Err(failed) => {
             let error = CallError::from(failed);

@@ -10,7 +10,10 @@ use std::{
 use parking_lot::Mutex;
 use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
-use tempograph_core::{Error, ErrorKind, vlm::CallError};
+use tempograph_core::{
+    Error, ErrorKind,
+    vlm::{CallError, Retry},
+};
 
 use super::files::{self, File};
 use crate::net::http::{Endpoint, Failed};
@@ -57,7 +60,7 @@ pub(super) async fn upload(
     drop(endpoint.unsigned(Method::POST, url)?);
     *session.lock() = Session::Open(url.to_owned());
 
-    let (mut offset, mut furthest, mut resumes) = (0, 0, 0);
+    let (mut offset, mut furthest, mut resumes, mut resumed) = (0, 0, 0, false);
     loop {
         let length = piece.min(size - offset);
         let bytes = read(path.to_owned(), offset, length).await?;
@@ -70,14 +73,18 @@ pub(super) async fn upload(
                 offset += length;
                 continue;
             }
-            Err(failed) => passing(failed)?,
+            Err(failed) => CallError::from(failed),
         };
-        if resumes == MAX_RESUMES {
+        // A piece that was given up may arrive after all, and the one sent again is then refused: not where it belongs.
+        let refused = trouble.retry == Retry::Never;
+        if resumes == MAX_RESUMES || (refused && !resumed) {
             return Err(trouble);
         }
         tokio::time::sleep(pause * 2_u32.pow(resumes)).await;
         resumes += 1;
+        resumed = true;
         match query(endpoint, url).await {
+            Ok(Progress::Received(received)) if refused && received == offset => return Err(trouble),
             // All of it may have arrived without our hearing so; then an empty piece finishes.
             Ok(Progress::Received(received)) if received <= size => {
                 offset = received;
@@ -87,15 +94,10 @@ pub(super) async fn upload(
             }
             Ok(Progress::Final(file)) => return Ok(file),
             Ok(Progress::Received(_)) => return Err(endpoint.invalid("received more than was sent")),
-            Err(failed) => drop(passing(failed)?),
+            Err(failed) if failed.may_pass() => {}
+            Err(failed) => return Err(failed.into()),
         }
     }
-}
-
-/// The failure, if it may pass.
-fn passing(failed: Failed) -> Result<CallError, CallError> {
-    let error = CallError::from(failed);
-    if error.retry == tempograph_core::vlm::Retry::Never { Err(error) } else { Ok(error) }
 }
 
 async fn start(endpoint: &Endpoint, size: u64, mime: &str) -> Result<HeaderMap, CallError> {
@@ -116,7 +118,10 @@ enum Progress {
 
 async fn query(endpoint: &Endpoint, url: &str) -> Result<Progress, Failed> {
     let request = endpoint.unsigned(Method::POST, url)?.header("x-goog-upload-command", "query");
-    let response = endpoint.send(request).await?;
+    progress(endpoint, endpoint.send(request).await?).await
+}
+
+async fn progress(endpoint: &Endpoint, response: Response) -> Result<Progress, Failed> {
     if header(response.headers(), "x-goog-upload-status") == Some("final") {
         return Ok(Progress::Final(finished(endpoint, response).await?));
     }
@@ -153,11 +158,19 @@ async fn read(path: PathBuf, offset: u64, length: u64) -> Result<Vec<u8>, CallEr
 /// Undoes an upload that nobody waits for: stops it, or deletes the file if it was complete.
 pub(super) async fn abandon(endpoint: &Endpoint, session: &Mutex<Session>) {
     let Session::Open(url) = std::mem::replace(&mut *session.lock(), Session::None) else { return };
-    match query(endpoint, &url).await {
+    let Ok(request) = endpoint.unsigned(Method::POST, &url) else { return };
+    let again = |command| {
+        let request = request.try_clone().expect("a request without a body can be sent twice");
+        request.header("x-goog-upload-command", command)
+    };
+    let progress = match endpoint.undo(|| again("query")).await {
+        Ok(response) => progress(endpoint, response).await,
+        Err(failed) => Err(failed),
+    };
+    match progress {
         Ok(Progress::Final((file, _))) => files::delete(endpoint, &file.name).await,
         Ok(Progress::Received(_)) => {
-            let Ok(request) = endpoint.unsigned(Method::POST, &url) else { return };
-            if let Err(failed) = endpoint.send(request.header("x-goog-upload-command", "cancel")).await {
+            if let Err(failed) = endpoint.undo(|| again("cancel")).await {
                 tracing::debug!(error = %CallError::from(failed), "an upload could not be cancelled");
             }
         }

@@ -5,7 +5,10 @@ use std::{sync::OnceLock, time::Duration};
 use bytes::Bytes;
 use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::Value;
-use tempograph_core::{Error, ErrorKind, Result, vlm::CallError};
+use tempograph_core::{
+    Error, ErrorKind, Result,
+    vlm::{CallError, Retry},
+};
 use url::{Host, Url};
 
 use super::{
@@ -23,6 +26,10 @@ const MAX_BODY: usize = 16 << 20;
 
 /// Largest body of a refusal that is read.
 const MAX_REFUSAL: usize = 64 << 10;
+
+/// How often something is undone, at most, and the first pause between two tries; each later one is twice as long.
+const UNDO_TRIES: u32 = 4;
+const UNDO_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +86,17 @@ pub(crate) enum Failed {
     Refused(Refusal),
     /// There was no reply to speak of.
     Broken(CallError),
+}
+
+impl Failed {
+    /// Whether it may be gone the next time.
+    pub(crate) fn may_pass(&self) -> bool {
+        let retry = match self {
+            Self::Refused(refusal) => refusal.error().retry,
+            Self::Broken(error) => error.retry,
+        };
+        retry != Retry::Never
+    }
 }
 
 impl From<Failed> for CallError {
@@ -180,6 +198,20 @@ impl Endpoint {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = self.body(response, MAX_REFUSAL).await.unwrap_or_default();
         Err(Failed::Refused(Refusal::new(self.who.clone(), self.key.as_ref(), status, &headers, &body)))
+    }
+
+    /// Sends what undoes something at the service, again and again while its failure may pass: what is left there is
+    /// somebody's video, or is paid for.
+    pub(crate) async fn undo(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, Failed> {
+        let mut pause = UNDO_PAUSE;
+        for _ in 1..UNDO_TRIES {
+            match self.send(request()).await {
+                Err(failed) if failed.may_pass() => tokio::time::sleep(pause).await,
+                done => return done,
+            }
+            pause *= 2;
+        }
+        self.send(request()).await
     }
 
     /// The whole body, up to `max` bytes of it.

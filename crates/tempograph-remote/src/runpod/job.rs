@@ -273,7 +273,7 @@ async fn cancel(endpoint: Endpoint, mut known: Known, over: Arc<AtomicBool>) {
     if over.load(Ordering::SeqCst) {
         return;
     }
-    match endpoint.send(endpoint.request(Method::POST, &format!("/cancel/{id}"))).await {
+    match endpoint.undo(|| endpoint.request(Method::POST, &format!("/cancel/{id}"))).await {
         Ok(_) => over.store(true, Ordering::SeqCst),
         Err(failed) => tracing::warn!(error = %CallError::from(failed), "a job could not be cancelled"),
     }

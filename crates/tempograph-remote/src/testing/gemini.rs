@@ -23,7 +23,7 @@ use crate::{Secret, gemini::GeminiOptions};
 const POLLS: u32 = 2;
 
 /// What happens while a file is sent or made ready, and so is not for the question.
-const AT_UPLOAD: &[Fault] = &[Fault::SlowUpload, Fault::DroppedUpload, Fault::UnusableFile];
+const AT_UPLOAD: &[Fault] = &[Fault::SlowUpload, Fault::DroppedUpload, Fault::LatePiece, Fault::UnusableFile];
 
 /// A server with Gemini's interface.
 pub struct FakeGemini {
@@ -36,6 +36,8 @@ pub struct FakeGemini {
 #[derive(Clone, Debug, Default)]
 struct Stored {
     bytes: Vec<u8>,
+    /// A piece that is still on its way.
+    late: Vec<u8>,
     size: usize,
     mime: String,
     complete: bool,
@@ -127,6 +129,9 @@ impl Service {
             ("POST", "/upload/v1beta/files") => self.start_upload(request, connection),
             ("POST", _) if path.ends_with(":streamGenerateContent") => self.generate(request, connection),
             ("GET", _) if path.starts_with("/v1beta/files/") => self.state(&path[8..], connection),
+            ("DELETE", _) if path.starts_with("/v1beta/files/") && self.script.take_undoing_fails() => {
+                connection.json(500, &[], &refusal(500, "INTERNAL", "An internal error has occurred"));
+            }
             ("DELETE", _) if path.starts_with("/v1beta/files/") => {
                 let gone = self.files.lock().remove(&path[8..]).is_some();
                 let status = if gone { 200 } else { 404 };
@@ -164,10 +169,15 @@ impl Service {
         match command {
             "query" => {
                 let received = file.bytes.len().to_string();
+                let late = std::mem::take(&mut file.late);
                 let status = if file.complete { "final" } else { "active" };
                 let headers = [("x-goog-upload-status", status), ("x-goog-upload-size-received", received.as_str())];
                 let body = if file.complete { json!({"file": describe(name, file)}) } else { json!({}) };
+                file.bytes.extend(late);
                 return connection.json(200, &headers, &body);
+            }
+            "cancel" if self.script.take_undoing_fails() => {
+                return connection.json(500, &[], &refusal(500, "INTERNAL", "An internal error has occurred"));
             }
             "cancel" => {
                 files.remove(name);
@@ -177,14 +187,17 @@ impl Service {
             _ => {}
         }
         let offset = request.header("x-goog-upload-offset").and_then(|o| o.parse().ok());
-        if offset != Some(file.bytes.len()) || file.complete {
-            return connection.json(
-                400,
-                &[],
-                &refusal(400, "INVALID_ARGUMENT", "the offset is not where the upload is"),
-            );
+        let fits = |file: &Stored| offset == Some(file.bytes.len()) && !file.complete;
+        let misfit = refusal(400, "INVALID_ARGUMENT", "the offset is not where the upload is");
+        if !fits(file) {
+            return connection.json(400, &[], &misfit);
         }
-        match self.script.take_if(&[Fault::DroppedUpload, Fault::SlowUpload]) {
+        match self.script.take_if(&[Fault::DroppedUpload, Fault::SlowUpload, Fault::LatePiece]) {
+            Some(Fault::LatePiece) => {
+                file.late.clone_from(&request.body);
+                drop(files);
+                return connection.hang();
+            }
             Some(Fault::DroppedUpload) => {
                 file.bytes.extend_from_slice(&request.body[..request.body.len() / 2]);
                 connection.note("dropped an upload");
@@ -198,6 +211,9 @@ impl Service {
             None => {}
         }
         let Some(file) = files.get_mut(name) else { return connection.break_off() };
+        if !fits(file) {
+            return connection.json(400, &[], &misfit);
+        }
         file.bytes.extend_from_slice(&request.body);
         if !command.contains("finalize") {
             return connection.json(200, &[("x-goog-upload-status", "active")], &json!({}));

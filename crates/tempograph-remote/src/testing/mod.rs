@@ -10,7 +10,7 @@ mod mind;
 mod openai;
 mod runpod;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fs, path::Path, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -25,6 +25,19 @@ pub use self::{
 
 /// The key that every fake server wants.
 pub const KEY: &str = "key-of-the-tests-31415";
+
+/// Holds a page of the docs to what a test has found, and writes it anew where it differs.
+///
+/// # Panics
+/// When the page was not current; the message has the lines that are new.
+pub fn assert_current(page: &Path, text: &str) {
+    let before = fs::read_to_string(page).unwrap_or_default();
+    if before != text {
+        fs::write(page, text).expect("a page of the docs can be written");
+        let new: Vec<_> = text.lines().filter(|line| !before.lines().any(|b| b == *line)).collect();
+        panic!("{} was not current and has been written anew, commit it:\n{}", page.display(), new.join("\n"));
+    }
+}
 
 /// A way to fail. What a provider cannot do is a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +70,8 @@ pub enum Fault {
     SlowUpload,
     /// A connection that breaks in the middle of an upload.
     DroppedUpload,
+    /// A piece of an upload that nobody answers, and that arrives once the upload was asked about.
+    LatePiece,
     /// A file that is gone when it is used.
     ExpiredFile,
     /// A video that cannot be processed.
@@ -77,6 +92,7 @@ pub struct Script {
     next: Mutex<VecDeque<Fault>>,
     always: Mutex<Option<Fault>>,
     pace: Mutex<Duration>,
+    undoing_fails: Mutex<usize>,
 }
 
 impl Script {
@@ -93,6 +109,18 @@ impl Script {
     /// The pause between two pieces of an answer.
     pub fn pace(&self, pause: Duration) {
         *self.pace.lock() = pause;
+    }
+
+    /// The next `times` requests to delete or cancel something fail with 500.
+    pub fn undoing_fails(&self, times: usize) {
+        *self.undoing_fails.lock() = times;
+    }
+
+    fn take_undoing_fails(&self) -> bool {
+        let mut left = self.undoing_fails.lock();
+        let fails = *left > 0;
+        *left = left.saturating_sub(1);
+        fails
     }
 
     fn take(&self) -> Option<Fault> {

@@ -114,6 +114,9 @@ impl Service {
             ("POST", ["v2", "one" | "two", "runsync"]) => self.run(request, connection, true),
             ("GET", ["v2", _, "stream", id]) => self.stream(id, connection),
             ("GET", ["v2", _, "status", id]) => self.status(id, connection),
+            ("POST", ["v2", _, "cancel", _]) if self.script.take_undoing_fails() => {
+                connection.text(500, &[], "text/plain", "internal server error");
+            }
             ("POST", ["v2", _, "cancel", id]) => {
                 let mut jobs = self.jobs.lock();
                 let Some(job) = jobs.get_mut(*id) else {

@@ -127,6 +127,38 @@ fn whatever_goes_wrong_the_upload_is_deleted() {
 }
 
 #[test]
+fn what_cannot_be_deleted_at_first_is_deleted_later() {
+    let ((_folder, path, _), net, server) = (video(), Net::new(), FakeGemini::start());
+    server.script().undoing_fails(2);
+    hear(Gemini::new(server.options(), &net).unwrap().generate(about(&path)));
+    assert!(gone(&server), "{:?}", server.log().events());
+    assert_eq!(server.log().count("DELETE "), 3);
+
+    // An upload that is given up is cancelled as stubbornly.
+    server.script().fail(Fault::SlowUpload);
+    server.script().undoing_fails(2);
+    let mut stream = Gemini::new(server.options(), &net).unwrap().generate(about(&path));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(futures_core::Stream::poll_next(stream.as_mut(), &mut context).is_pending());
+    assert!(server.log().waits_for("POST /session/files/f1"));
+    drop(stream);
+    drop(net);
+    assert_eq!(server.files(), 0, "{:?}", server.log().events());
+}
+
+#[test]
+fn a_piece_that_was_given_up_and_arrives_after_all_is_not_sent_twice() {
+    let ((_folder, path, bytes), net, server) = (video(), Net::new(), FakeGemini::start());
+    server.script().fail(Fault::LatePiece);
+    let mut options = keeping(&server);
+    options.timeouts.first_byte = Duration::from_secs(1);
+    let model = Gemini::new(options, &net).unwrap();
+    hear(model.generate(about(&path)));
+    assert!(server.bytes() == bytes, "what arrived is what was sent");
+    assert_eq!(server.log().count("POST /upload/"), 1, "it was not begun anew");
+}
+
+#[test]
 fn dropping_the_stream_at_any_moment_leaves_nothing_behind() {
     let (_folder, path, _) = video();
     // While a piece is sent, while the service makes the video ready, while it answers.

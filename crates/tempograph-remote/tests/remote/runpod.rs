@@ -66,6 +66,18 @@ fn a_dropped_stream_cancels_its_job() {
 }
 
 #[test]
+fn a_job_that_cannot_be_cancelled_at_first_is_cancelled_later() {
+    let (net, server) = (Net::new(), FakeRunpod::start());
+    server.script().pace(Duration::from_millis(20));
+    server.script().undoing_fails(3);
+    let mut stream = Runpod::new(server.options(), &net).unwrap().generate(question("Hello?"));
+    assert!(matches!(next(&mut stream), Some(Ok(Chunk::Text(_)))));
+    drop(stream);
+    drop(net);
+    assert_eq!((server.running(), server.log().count("POST /v2/one/cancel/")), (0, 4), "{:?}", server.log().events());
+}
+
+#[test]
 fn a_job_that_is_done_is_not_cancelled() {
     let (net, server) = (Net::new(), FakeRunpod::start());
     hear(Runpod::new(server.options(), &net).unwrap().generate(question("Hello?")));

@@ -15,6 +15,7 @@ use tempograph_remote::{
     router::{
         Backoff, CallRecords, CallTimeouts, Dice, Member, MemberOptions, Router, Shared, SystemClock, Task, Timers,
     },
+    testing::assert_current,
 };
 use tempograph_runtime_llm::{ChildCommand, LocalOptions, LocalVlm};
 
@@ -221,9 +222,5 @@ fn the_table_of_local_models_is_current() {
     page.passing("The process says nothing", Trouble::Silent);
     page.passing("The process says what is no message", Trouble::Babbles);
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/failures-local.md");
-    if fs::read_to_string(&path).unwrap_or_default() != page.text {
-        fs::write(&path, &page.text).unwrap();
-        panic!("docs/failures-local.md was not current and has been written anew: commit it");
-    }
+    assert_current(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/failures-local.md"), &page.text);
 }
