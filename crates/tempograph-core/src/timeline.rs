@@ -386,6 +386,20 @@ pub struct FaceTrack {
     pub bbox: BoxXyxy,
     /// When that was.
     pub box_time_s: MediaTime,
+    /// Where it went, in order of time: between two places it moves in a straight line, and after the last it stays until
+    /// the end.
+    #[serde(default)]
+    pub path: Vec<FaceAt>,
+}
+
+/// Where a face is at one time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FaceAt {
+    /// When.
+    pub t_s: MediaTime,
+    /// Where, in displayed pixels.
+    #[serde(rename = "box")]
+    pub bbox: BoxXyxy,
 }
 
 /// A facial emotion over an interval.

@@ -14,7 +14,7 @@ use tempograph_store::RunRecord;
 use crate::{depth, output, progress::Display, settings::Settings};
 
 /// Raised whenever the annotated video would look different.
-const ANNOTATION_VERSION: u32 = 1;
+const ANNOTATION_VERSION: u32 = 2;
 /// The annotated video, in the output folder.
 const ANNOTATED: &str = "annotated.mp4";
 /// Notes what the annotated video was made from, so that it is not made twice.

@@ -18,6 +18,8 @@ use crate::{
 pub struct AnnotateOptions {
     /// Boxes of tracks, with label and id.
     pub boxes: bool,
+    /// Boxes of faces, with what they express.
+    pub faces: bool,
     /// Visual events in words while they happen.
     pub captions: bool,
     /// What is being said.
@@ -36,6 +38,7 @@ impl Default for AnnotateOptions {
     fn default() -> Self {
         Self {
             boxes: true,
+            faces: true,
             captions: true,
             transcript: true,
             bar: true,
@@ -76,13 +79,14 @@ pub fn render<'d>(
     let start = reader.info().start;
 
     let mut paths = Paths::new(detections, timeline.scenes.iter().map(|s| s.span), options.bridge);
+    let mut faces = Paths::of_faces(&timeline.faces, timeline.scenes.iter().map(|s| s.span));
     let mut overlay = Overlay::new(timeline, options);
     let mut writer: Option<VideoWriter> = None;
     let wants = Wants { video: Some(VideoWants::default()), audio: None };
     reader.read(&wants, cancel, &mut |sample| {
         let Sample::Frame(frame) = sample else { return Ok(()) };
         let mut picture = EncodeFrame::copy_of(frame.picture.as_ref())?;
-        overlay.draw(&mut picture.canvas(), frame.time, &paths.at(frame.time));
+        overlay.draw(&mut picture.canvas(), frame.time, &paths.at(frame.time), &faces.at(frame.time));
         if writer.is_none() {
             let encoding = VideoOptions {
                 preset: options.preset.clone(),

@@ -78,12 +78,15 @@ impl<'t> Overlay<'t> {
         }
     }
 
-    /// Draws everything that belongs to `time`.
-    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, time: MediaTime, boxes: &[Shown<'_>]) {
+    /// Draws everything that belongs to `time`: `boxes` of tracks and of faces, the latter by their number in the timeline.
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, time: MediaTime, boxes: &[Shown<'_>], faces: &[Shown<'_>]) {
         let layout = self.layout.take().filter(|l| l.size == canvas.size());
         let layout = layout.unwrap_or_else(|| Layout::new(canvas.size()));
         if self.options.boxes {
             self.boxes(canvas, &layout, boxes);
+        }
+        if self.options.faces {
+            self.faces(canvas, &layout, time, faces);
         }
         let mut bottom = layout.size.height as i32;
         if self.options.bar {
@@ -129,6 +132,26 @@ impl<'t> Overlay<'t> {
             let y = if rect.y >= h { rect.y - h } else { rect.y.max(0) };
             canvas.fill(Rect::new(x, y, w, h), colour);
             canvas.text(&mask, x + l.pad, y, colour.ink(), colour);
+        }
+    }
+
+    /// Faces in finer lines than whole bodies, in the colour of whose they are, with what they express below.
+    fn faces(&mut self, canvas: &mut Canvas<'_>, l: &Layout, time: MediaTime, faces: &[Shown<'_>]) {
+        let timeline = self.timeline;
+        for shown in faces {
+            let Some(face) = timeline.faces.get(shown.id as usize) else { continue };
+            let known = face.track.and_then(|track| self.entities.get(&track));
+            let colour = known.map_or(GREY, |(_, colour)| *colour);
+            let rect = Rect::from_box(shown.bbox);
+            canvas.outline(rect, (l.line / 2).max(1), colour);
+            let now = timeline.emotions.iter().find(|e| e.face.as_ref() == Some(&face.id) && e.span.contains(time));
+            let Some(emotion) = now else { continue };
+            let mask = self.text(&emotion.label, l.label_px, 0);
+            let (w, h) = (mask.size().0 as i32 + 2 * l.pad, mask.size().1 as i32);
+            let x = rect.x.min(l.size.width as i32 - w).max(0);
+            let y = (rect.y + rect.h).min(l.size.height as i32 - h).max(0);
+            canvas.fill(Rect::new(x, y, w, h), SHADE);
+            canvas.text(&mask, x + l.pad, y, Colour::WHITE, Colour::BLACK);
         }
     }
 

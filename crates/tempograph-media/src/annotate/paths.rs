@@ -1,24 +1,26 @@
-//! Where each track's box is at any time, from the frames that were analysed.
+//! Where the box of each track and face is at any time, from the frames that were analysed.
 
 use std::collections::BTreeMap;
 
-use tempograph_core::{BoxXyxy, Detections, MediaTime, Span};
+use tempograph_core::{BoxXyxy, Detections, MediaTime, Span, timeline::FaceTrack};
 
-/// The boxes of one track in order of time.
+/// The boxes of one track or face in order of time.
 struct Path {
     id: u32,
     label: String,
     boxes: Vec<(MediaTime, BoxXyxy)>,
+    /// How long a box is shown that leads to no other.
+    hold: MediaTime,
 }
 
-/// The paths of all tracks, asked at times that only go forward.
+/// Paths, asked at times that only go forward.
 pub(super) struct Paths {
     /// In order of their first box.
     waiting: std::iter::Peekable<std::vec::IntoIter<Path>>,
     active: Vec<(Path, usize)>,
     cuts: Vec<MediaTime>,
+    /// Boxes further apart are not joined.
     bridge: MediaTime,
-    hold: MediaTime,
 }
 
 /// A box to be drawn.
@@ -42,8 +44,8 @@ impl Paths {
             times.push(time);
             for row in rows.iter() {
                 let Some(id) = row.track else { continue };
-                let path =
-                    by_track.entry(id).or_insert_with(|| Path { id, label: row.label.to_owned(), boxes: Vec::new() });
+                let new = || Path { id, label: row.label.to_owned(), boxes: Vec::new(), hold: MediaTime::ZERO };
+                let path = by_track.entry(id).or_insert_with(new);
                 path.boxes.push((time, row.bbox));
             }
         }
@@ -52,16 +54,33 @@ impl Paths {
             path.boxes.sort_by_key(|b| b.0);
             path.boxes.dedup_by_key(|b| b.0);
         }
-        paths.sort_by_key(|p| (p.boxes[0].0, p.id));
         times.sort_unstable();
         times.dedup();
         let mut gaps: Vec<i64> = times.windows(2).map(|w| (w[1] - w[0]).nanos()).collect();
         gaps.sort_unstable();
         // A last box is shown until the next analysed frame could have shown it.
         let hold = gaps.get(gaps.len() / 2).map_or(MediaTime::ZERO, |&g| MediaTime::from_nanos(g * 3 / 4));
+        paths.iter_mut().for_each(|p| p.hold = hold);
+        Self::of(paths, scenes, bridge.max(hold))
+    }
+
+    /// The paths of faces, whose ids are their numbers in `faces`.
+    pub(super) fn of_faces(faces: &[FaceTrack], scenes: impl Iterator<Item = Span>) -> Self {
+        let path = |(face, id): (&FaceTrack, u32)| {
+            let boxes: Vec<_> = face.path.iter().map(|at| (at.t_s, at.bbox)).collect();
+            let hold = boxes.last().map_or(MediaTime::ZERO, |&(last, _)| face.span.end - last);
+            Path { id, label: face.id.clone(), boxes, hold }
+        };
+        // A face's path is whole as it is: where it was lost for long, another face begins.
+        Self::of(faces.iter().zip(0..).map(path).collect(), scenes, MediaTime::MAX)
+    }
+
+    fn of(mut paths: Vec<Path>, scenes: impl Iterator<Item = Span>, bridge: MediaTime) -> Self {
+        paths.retain(|p| !p.boxes.is_empty());
+        paths.sort_by_key(|p| (p.boxes[0].0, p.id));
         let mut cuts: Vec<MediaTime> = scenes.map(|s| s.start).collect();
         cuts.sort_unstable();
-        Self { waiting: paths.into_iter().peekable(), active: Vec::new(), cuts, bridge: bridge.max(hold), hold }
+        Self { waiting: paths.into_iter().peekable(), active: Vec::new(), cuts, bridge }
     }
 
     /// The boxes at `time`, larger ones first so that smaller ones are drawn over them.
@@ -69,8 +88,8 @@ impl Paths {
         while let Some(path) = self.waiting.next_if(|p| p.boxes[0].0 <= time) {
             self.active.push((path, 0));
         }
-        let (hold, bridge) = (self.hold, self.bridge);
-        self.active.retain(|(path, _)| path.boxes[path.boxes.len() - 1].0 + hold >= time);
+        let bridge = self.bridge;
+        self.active.retain(|(path, _)| path.boxes[path.boxes.len() - 1].0 + path.hold >= time);
         let mut shown: Vec<Shown<'_>> = Vec::new();
         for (path, at) in &mut self.active {
             while path.boxes.get(*at + 1).is_some_and(|b| b.0 <= time) {
@@ -87,7 +106,7 @@ impl Paths {
                     let share = (time - from).as_secs_f64() / (to - from).as_secs_f64().max(1e-9);
                     Some(between(here, there, share as f32))
                 }
-                _ => (time - from <= hold && !cut(time)).then_some(here),
+                _ => (time - from <= path.hold && !cut(time)).then_some(here),
             };
             if let Some(bbox) = bbox {
                 shown.push(Shown { id: path.id, label: &path.label, bbox });
@@ -105,6 +124,8 @@ fn between(a: BoxXyxy, b: BoxXyxy, share: f32) -> BoxXyxy {
 
 #[cfg(test)]
 mod tests {
+    use tempograph_core::timeline::FaceAt;
+
     use super::*;
 
     fn ms(v: i64) -> MediaTime {
@@ -136,6 +157,29 @@ mod tests {
         assert_eq!(left(&mut paths, 2000), None, "a long gap is not bridged");
         assert_eq!(left(&mut paths, 4000), Some(50.0));
         assert_eq!(left(&mut paths, 5000), None);
+    }
+
+    #[test]
+    fn a_face_goes_where_its_path_says_and_stays_to_its_end() {
+        let at = |t, x| FaceAt { t_s: ms(t), bbox: BoxXyxy::from_xywh(x, 0.0, 10.0, 10.0) };
+        let face = FaceTrack {
+            id: "F1".into(),
+            span: Span::new(ms(1000), ms(9300)),
+            score: 0.9,
+            frames: 33,
+            track: None,
+            entity: None,
+            bbox: BoxXyxy::default(),
+            box_time_s: ms(1000),
+            path: vec![at(1000, 0.0), at(9000, 80.0)],
+        };
+        let scenes = || [Span::new(ms(0), ms(9400))].into_iter();
+        let mut paths = Paths::of_faces(&[FaceTrack { path: Vec::new(), ..face.clone() }, face], scenes());
+        assert_eq!(left(&mut paths, 500), None);
+        assert_eq!(left(&mut paths, 5000), Some(40.0));
+        assert_eq!(paths.at(ms(5000))[0].id, 1);
+        assert_eq!(left(&mut paths, 9200), Some(80.0));
+        assert_eq!(left(&mut paths, 9350), None);
     }
 
     #[test]

@@ -136,13 +136,15 @@ fn regions(map: &Map<'_>, generation: &Generation) -> Vec<(Quad, f32)> {
 
 /// Each pixel also marks the one to its right, the one below and the one between.
 fn dilated(marked: &[bool], width: usize) -> Vec<bool> {
-    let at = |i: Option<usize>| i.is_some_and(|i| marked[i]);
-    (0..marked.len())
-        .map(|i| {
-            let (up, left) = (i.checked_sub(width), (i % width > 0).then(|| i - 1));
-            marked[i] || at(up) || at(left) || at(left.and_then(|l| l.checked_sub(width)))
-        })
-        .collect()
+    let mut out = marked.to_vec();
+    for (row, line) in out.chunks_exact_mut(width.max(1)).enumerate() {
+        let here = &marked[row * width..][..width];
+        // Above the first row there is nothing, so it stands for itself.
+        let above = &marked[row.saturating_sub(1) * width..][..width];
+        line.iter_mut().zip(above).for_each(|(to, &from)| *to |= from);
+        line[1..].iter_mut().zip(here).zip(above).for_each(|((to, &left), &corner)| *to |= left | corner);
+    }
+    out
 }
 
 /// Takes the pixels joined to `start` (side by side or corner to corner) out of `marked`; the outermost of each row.
@@ -185,6 +187,8 @@ fn mean_inside(map: &Map<'_>, quad: &Quad) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -212,6 +216,20 @@ mod tests {
             let (w, h) = if generation.dilate { (30.0, 6.0) } else { (29.0, 5.0) };
             let by = w * h * generation.unclip / (2.0 * (w + h));
             assert!((quad.width() - w - 2.0 * by).abs() < 1e-9 && (quad.height() - h - 2.0 * by).abs() < 1e-9);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_dilated_pixel_has_a_marked_one_at_or_before_it(width in 1usize..9, cells in prop::collection::vec(any::<bool>(), 1..9)) {
+            let marked: Vec<bool> = (0..width * cells.len()).map(|i| cells[(i * 7 + i / width) % cells.len()]).collect();
+            let at = |x: usize, y: usize| marked[y * width + x];
+            for (i, found) in dilated(&marked, width).into_iter().enumerate() {
+                let (x, y) = (i % width, i / width);
+                let near = |x: Option<usize>, y: Option<usize>| x.zip(y).is_some_and(|(x, y)| at(x, y));
+                let (left, up) = (x.checked_sub(1), y.checked_sub(1));
+                prop_assert_eq!(found, at(x, y) || near(left, Some(y)) || near(Some(x), up) || near(left, up));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tempograph_core::{Graph, Timeline};
+use tempograph_core::{Edge, Graph, Timeline};
 
 use super::{
     compose::article,
@@ -11,20 +11,28 @@ use super::{
     understand::Term,
 };
 
-/// A piece for each time two were near each other.
+/// A piece for each time two were near each other, or one in front of the other.
 pub(super) fn pieces(timeline: &Timeline, graph: &Graph) -> Vec<Evidence> {
     let kinds: BTreeMap<&str, &str> = timeline.entities.iter().map(|e| (e.id.as_str(), e.kind.as_str())).collect();
-    let near = graph.edges.iter().filter(|e| e.relation == "near");
-    near.filter_map(|edge| {
-        let (a, b) = (kinds.get(edge.source.as_str())?, kinds.get(edge.target.as_str())?);
-        let (a, b) = if a <= b { (a, b) } else { (b, a) };
-        let other = if a == b { format!("another {b}") } else { article(b) };
-        let mut piece = Evidence::new(Kind::Near, edge.span, format!("{} is near {other}", article(a)));
-        piece.entities = vec![edge.source.clone(), edge.target.clone()];
-        piece.confidence = edge.confidence;
-        Some(piece)
-    })
-    .collect()
+    let how = |edge: &Edge| match edge.relation.as_str() {
+        "near" => Some(("near", true)),
+        "in_front_of" => Some(("in front of", false)),
+        _ => None,
+    };
+    graph
+        .edges
+        .iter()
+        .filter_map(|edge| {
+            let (place, mutual) = how(edge)?;
+            let (a, b) = (kinds.get(edge.source.as_str())?, kinds.get(edge.target.as_str())?);
+            let (a, b) = if mutual && a > b { (b, a) } else { (a, b) };
+            let other = if a == b { format!("another {b}") } else { article(b) };
+            let mut piece = Evidence::new(Kind::Near, edge.span, format!("{} is {place} {other}", article(a)));
+            piece.entities = vec![edge.source.clone(), edge.target.clone()];
+            piece.confidence = edge.confidence;
+            Some(piece)
+        })
+        .collect()
 }
 
 /// What answers who is near `terms`: what was `found` of them, or all that is near anything when nothing is named.

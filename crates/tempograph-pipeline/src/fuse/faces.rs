@@ -5,6 +5,7 @@
 
 mod emotion;
 mod link;
+mod route;
 mod tie;
 
 use tempograph_core::{
@@ -111,6 +112,7 @@ pub(super) fn faces(
             entity: entity.clone(),
             bbox: largest.bbox,
             box_time_s: largest.time,
+            path: route::route(sights),
         };
         let spans: Vec<Span> = sights.iter().map(|s| looks[s.frame].span).collect();
         emotions.extend(emotion::intervals(sights, &spans, options).into_iter().map(|found| Emotion {

@@ -28,7 +28,7 @@ pub use audio::AudioOptions;
 pub use correlate::CorrelationOptions;
 pub use depth::track_depths;
 pub use entities::EntityOptions;
-pub use events::{EventOptions, Proximity};
+pub use events::{EventOptions, Place, Standing};
 pub use faces::FaceOptions;
 pub use highlights::{HighlightOptions, Weights};
 pub use prosody::ProsodyOptions;
@@ -114,7 +114,7 @@ pub struct Fused {
     /// Visual events in order of start.
     pub visual_events: Vec<VisualEvent>,
     /// When two entities are near each other, in order of start; the graph's `near` edges.
-    pub proximities: Vec<Proximity>,
+    pub standings: Vec<Standing>,
     /// Faces in order of first appearance.
     pub faces: Vec<FaceTrack>,
     /// Facial emotions in order of start.
@@ -191,7 +191,7 @@ pub fn fuse(input: &FuseInput<'_>, options: &FuseOptions) -> Fused {
         tracks,
         entities: grouped.entities,
         visual_events: geometry.events,
-        proximities: geometry.proximities,
+        standings: geometry.standings,
         faces,
         emotions,
         audio_events,

@@ -98,7 +98,7 @@ pub(crate) struct Decided {
     observations: Vec<Observation>,
     /// How many claims are no detections.
     others: usize,
-    proximities: Vec<fuse::Proximity>,
+    standings: Vec<fuse::Standing>,
     cuts: Vec<SceneCuts>,
     thumbnails: Vec<Shot>,
 }
@@ -143,7 +143,7 @@ pub(crate) fn decide(video: Video, gathered: Gathered, options: &Options, issues
     // Detections are moved in and out again: an hour of them is not worth a copy.
     let others = observations.len();
     observations.append(&mut detections);
-    let proximities = timed("fuse", &mut stages, || {
+    let standings = timed("fuse", &mut stages, || {
         let depths = fuse::track_depths(&observations, &timeline.video);
         let input = FuseInput {
             video: &timeline.video,
@@ -153,22 +153,22 @@ pub(crate) fn decide(video: Video, gathered: Gathered, options: &Options, issues
             heard: options.heard,
         };
         let mut fused = fuse::fuse(&input, &options.fuse);
-        let proximities = std::mem::take(&mut fused.proximities);
+        let standings = std::mem::take(&mut fused.standings);
         fused.fill(&mut timeline);
-        proximities
+        standings
     });
     issues.append(&mut timeline.issues);
     timeline.run.stages = stages;
     let mut thumbnails = gathered.thumbnails;
     thumbnails.sort_by_key(|t| t.span.start);
-    Decided { timeline, observations, others, proximities, cuts, thumbnails }
+    Decided { timeline, observations, others, standings, cuts, thumbnails }
 }
 
 /// What follows from everything, what models told included.
 pub(crate) fn conclude(decided: Decided, options: &Options, objects: &dyn Objects) -> Result<Analysis> {
-    let Decided { mut timeline, mut observations, others, proximities, cuts, thumbnails } = decided;
+    let Decided { mut timeline, mut observations, others, standings, cuts, thumbnails } = decided;
     let mut stages = std::mem::take(&mut timeline.run.stages);
-    let graph: Graph = timed("graph", &mut stages, || fuse::graph::graph(&timeline, &proximities));
+    let graph: Graph = timed("graph", &mut stages, || fuse::graph::graph(&timeline, &standings));
     // Last of all: it weighs everything that the timeline holds by now.
     timed("highlights", &mut stages, || {
         fuse::highlights::fill(&mut timeline, &observations, &options.fuse.highlights);

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 /// Longest wait for something to appear in a log.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request as it came.
 #[derive(Clone, Debug)]

@@ -40,7 +40,7 @@ fn quick() -> MemberOptions {
     MemberOptions {
         price: Some(Price::flat(1.0, 0.5, 10.0)),
         backoff: Backoff { base: short, cap: short, ..Backoff::default() },
-        timeouts: CallTimeouts { first_token: Duration::from_millis(400), ..CallTimeouts::REMOTE },
+        timeouts: CallTimeouts { first_token: Duration::from_secs(4), ..CallTimeouts::REMOTE },
         ..MemberOptions::new("openai", true)
     }
 }

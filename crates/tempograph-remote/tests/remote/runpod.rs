@@ -89,7 +89,7 @@ fn a_job_that_is_done_is_not_cancelled() {
 fn a_job_without_a_worker_is_given_up_and_cancelled() {
     let (net, server) = (Net::new(), FakeRunpod::start());
     server.script().fail(Fault::NoWorker);
-    let options = RunpodOptions { queue_patience: Duration::from_millis(100), ..two(&server, [1, 1]) };
+    let options = RunpodOptions { queue_patience: Duration::from_secs(1), ..two(&server, [1, 1]) };
     hear(Runpod::new(options, &net).unwrap().generate(question("Hello?")));
     assert_eq!(server.log().count("cancelled job-0"), 1, "before the next endpoint is asked");
     assert_eq!(server.log().count("POST /v2/two/run"), 1);

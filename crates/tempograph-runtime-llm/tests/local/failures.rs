@@ -179,7 +179,7 @@ impl Page {
     fn nothing_is_left(&self, name: &str) {
         let begun = Instant::now();
         while !children().is_empty() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "{name}: a child is left");
+            assert!(begun.elapsed() < Duration::from_secs(60), "{name}: a child is left");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -25,6 +25,9 @@ fn endless(model: &LocalVlm) -> tempograph_core::vlm::ChunkStream {
     }
 }
 
+/// Longer than any of it takes on a slow machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn is_running(id: u32) -> bool {
     // A process that has ended and was not waited for is still listed, as a zombie.
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|s| !s.contains(") Z "))
@@ -47,7 +50,7 @@ fn dropping_a_stream_stops_the_answer_and_the_model_stays_ready() {
     drop(stream);
     let said = answer(&model, ask(vec![text("And now?")], 4)).unwrap();
     assert_eq!(said.usage.tokens_out, 4);
-    assert!(dropped.elapsed() < Duration::from_secs(10), "3000 tokens were written after all");
+    assert!(dropped.elapsed() < PATIENCE, "3000 tokens were written after all");
 }
 
 #[cfg(target_os = "linux")]
@@ -84,7 +87,7 @@ fn the_child_ends_when_idle_and_when_the_model_is_dropped() {
     short.idle = Duration::from_millis(200);
     let model = LocalVlm::new(short).unwrap();
     answer(&model, ask(vec![text("Hello.")], 2)).unwrap();
-    until("an idle child ends", Duration::from_secs(5), || model.process_id().is_none());
+    until("an idle child ends", PATIENCE, || model.process_id().is_none());
     answer(&model, ask(vec![text("Hello.")], 2)).unwrap();
 
     let model = LocalVlm::new(nano("qwen2.5-vl")).unwrap();
@@ -107,7 +110,7 @@ fn the_child_ends_with_its_parent_even_while_it_answers() {
         .spawn()
         .unwrap();
     drop(lone.stdin.take());
-    until("a child without parent ends", Duration::from_secs(5), || lone.try_wait().unwrap().is_some());
+    until("a child without parent ends", PATIENCE, || lone.try_wait().unwrap().is_some());
 }
 
 #[test]

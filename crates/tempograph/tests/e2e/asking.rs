@@ -212,8 +212,13 @@ fn killed_while_asking_it_goes_on_where_it_was() {
     if !clip(&place.path("a.mp4")) {
         return;
     }
-    let teller = Arc::new(Teller::start(|n, body| {
-        thread::sleep(Duration::from_millis(400));
+    // The second window is not answered before the command is dead.
+    let killed = Arc::new(AtomicBool::new(false));
+    let dead = Arc::clone(&killed);
+    let teller = Arc::new(Teller::start(move |n, body| {
+        while n > 0 && !dead.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(20));
+        }
         well(n, body)
     }));
     let mut child = analyze(&place, &teller, "o", &[], &[]).stderr(std::process::Stdio::null()).spawn().unwrap();
@@ -223,6 +228,7 @@ fn killed_while_asking_it_goes_on_where_it_was() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    killed.store(true, Ordering::SeqCst);
     done(analyze(&place, &teller, "o", &[], &[]));
     let asked = teller.asked();
     let windows = asked.iter().filter_map(window).count();

@@ -24,6 +24,18 @@ function boxesAt(t) {
   });
 }
 
+// A face moves in a straight line from one place of its path to the next, and stays at the last.
+const faces = T.faces.filter((f) => f.path.length);
+function facesAt(t) {
+  const now = t + START + 1e-4;
+  return faces.filter((f) => f.start_s <= now && now < f.end_s).map((f) => {
+    const i = Math.max(0, lastAt(f.path, now, (p) => p.t_s)), a = f.path[i], b = f.path[i + 1] || a;
+    const share = b === a ? 0 : Math.max(0, Math.min(1, (now - a.t_s) / (b.t_s - a.t_s)));
+    const felt = T.emotions.find((e) => e.face === f.id && e.start_s <= now && now < e.end_s);
+    return { track: f.track, felt, at: a.box.map((v, k) => v + (b.box[k] - v) * share) };
+  });
+}
+
 function draw(t) {
   const box = canvas.getBoundingClientRect();
   const ratio = Math.min(devicePixelRatio || 1, 2), w = Math.round(box.width * ratio), h = Math.round(box.height * ratio);
@@ -60,6 +72,24 @@ function draw(t) {
     pen.fillStyle = '#0b0e13';
     pen.fillText(text, lx + size / 2, ly + th / 2 + ratio / 2);
   }
+  for (const f of facesAt(t)) {
+    const [x1, y1, x2, y2] = f.at, x = dx + x1 * scale, y = dy + y1 * scale, bw = (x2 - x1) * scale, bh = (y2 - y1) * scale;
+    pen.globalAlpha = focusEntity && trackEntity.get(f.track) !== focusEntity ? 0.25 : 1;
+    pen.lineWidth = ratio;
+    pen.strokeStyle = 'hsl(' + (f.track ? trackHue(f.track) + ' 85% 66%' : '0 0% 80%') + ')';
+    pen.beginPath();
+    pen.roundRect(x, y, bw, bh, Math.min(bw, bh) / 3);
+    pen.stroke();
+    if (!f.felt) continue;
+    const name = words(f.felt.label), tw = pen.measureText(name).width + size, th = size * 1.4;
+    const lx = Math.max(0, Math.min(x, w - tw)), ly = Math.min(y + bh + 2 * ratio, h - th);
+    pen.fillStyle = 'rgb(11 14 19 / 0.75)';
+    pen.beginPath();
+    pen.roundRect(lx, ly, tw, th, 3 * ratio);
+    pen.fill();
+    pen.fillStyle = '#fff';
+    pen.fillText(name, lx + size / 2, ly + th / 2 + ratio / 2);
+  }
   pen.globalAlpha = 1;
 }
 
@@ -79,7 +109,7 @@ function caption(t) {
   if ($('caption').textContent !== said) $('caption').textContent = said;
 }
 function startOverlay() {
-  $('boxes').hidden = !frames.length || !V.width;
+  $('boxes').hidden = !(frames.length || faces.length) || !V.width;
   $('captions').hidden = !D.cues.length;
   $('boxes').addEventListener('click', () => showBoxes(!boxesOn));
   $('captions').addEventListener('click', () => showCaptions(!captionsOn));

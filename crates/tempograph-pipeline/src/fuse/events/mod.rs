@@ -7,6 +7,7 @@
 
 mod alone;
 mod avoid;
+mod front;
 mod group;
 mod motion;
 mod near;
@@ -80,10 +81,31 @@ impl Rules<'_> {
     }
 }
 
-/// An interval in which two entities are near each other.
+/// How two entities stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Side by side; the one that appeared first is named first.
+    Near,
+    /// The first covers the second's place in the picture from nearer by.
+    InFrontOf,
+}
+
+impl Place {
+    /// The relation's name in the graph.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::InFrontOf => "in_front_of",
+        }
+    }
+}
+
+/// An interval in which two entities stand to each other in one way.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Proximity {
-    /// Ids of the two entities, in order of appearance.
+pub struct Standing {
+    /// How.
+    pub place: Place,
+    /// Ids of the two.
     pub entities: [String; 2],
     /// When.
     pub span: Span,
@@ -97,10 +119,10 @@ pub(super) struct Geometry {
     /// In order of start, with ids.
     pub(super) events: Vec<VisualEvent>,
     /// In order of start.
-    pub(super) proximities: Vec<Proximity>,
+    pub(super) standings: Vec<Standing>,
 }
 
-/// The events and proximities of all scenes. `movers` are ordered by scene.
+/// The events of all scenes, and how entities stand to each other. `movers` are ordered by scene.
 pub(super) fn find(movers: &[Mover], scenes: &[Span], depths: &[TrackDepth], options: &EventOptions) -> Geometry {
     let options = &EventOptions { step_s: options.step_s.max(0.01), ..options.clone() };
     let depths: Depths<'_> = depths.iter().map(|d| (d.track, d.near.as_slice())).collect();
@@ -116,7 +138,7 @@ pub(super) fn find(movers: &[Mover], scenes: &[Span], depths: &[TrackDepth], opt
     for (i, event) in geometry.events.iter_mut().enumerate() {
         event.id = format!("V{}", i + 1);
     }
-    geometry.proximities.sort_by(|a, b| (a.span, &a.entities).cmp(&(b.span, &b.entities)));
+    geometry.standings.sort_by(|a, b| (a.span, &a.entities, a.place).cmp(&(b.span, &b.entities, b.place)));
     geometry
 }
 
@@ -147,7 +169,11 @@ fn scene_events(movers: &[Mover], scene: Span, depths: &Depths<'_>, o: &EventOpt
         let meetings = near::meetings(pair, &near, &rules);
         near::closing(pair, &meetings, &rules, &mut found);
         near::interact(pair, &rules, &mut found);
-        out.proximities.extend(near.iter().map(|run| proximity(pair, run, scene, &rules)));
+        out.standings.extend(near.iter().map(|run| standing(Place::Near, [pair.a, pair.b], run, scene, &rules)));
+        out.standings.extend(front::fronts(pair, &rules).iter().map(|(first, run)| {
+            let who = if *first { [pair.a, pair.b] } else { [pair.b, pair.a] };
+            standing(Place::InFrontOf, who, run, scene, &rules)
+        }));
         if pair.a.nature == Nature::Being && pair.b.nature == Nature::Being {
             let (a, b) = (rules.index(pair.a), rules.index(pair.b));
             beings_met.extend(meetings.into_iter().map(|run| (a, b, run)));
@@ -223,12 +249,18 @@ fn limited(mut found: Vec<Found>, rules: &Rules<'_>) -> Vec<Found> {
     found
 }
 
-fn proximity(pair: &Pair<'_, '_>, run: &RangeInclusive<usize>, scene: Span, rules: &Rules<'_>) -> Proximity {
-    let score = pair.a.mover.score.min(pair.b.mover.score);
-    Proximity {
-        entities: [pair.a.mover.id.clone(), pair.b.mover.id.clone()],
+fn standing(
+    place: Place,
+    [a, b]: [&Motion<'_>; 2],
+    run: &RangeInclusive<usize>,
+    scene: Span,
+    rules: &Rules<'_>,
+) -> Standing {
+    Standing {
+        place,
+        entities: [a.mover.id.clone(), b.mover.id.clone()],
         span: span(run, scene, rules.options),
-        confidence: score.clamp(0.0, 1.0) as f32,
+        confidence: a.mover.score.min(b.mover.score).clamp(0.0, 1.0) as f32,
     }
 }
 

@@ -6,7 +6,7 @@ use tempograph_core::{
     timeline::{Track, Video, VisualEvent, VisualEventKind as Kind},
 };
 
-use crate::fuse::{EventOptions, FuseInput, FuseOptions, Heard, TrackDepth, fuse};
+use crate::fuse::{EventOptions, FuseInput, FuseOptions, Fused, Heard, Place, TrackDepth, fuse};
 
 /// Frames a second of the made detections.
 const RATE: i64 = 10;
@@ -89,6 +89,10 @@ fn events_of(stage: &Stage) -> Vec<VisualEvent> {
 
 /// The events when each track was as near as `near` says, in order of tracks, once a second.
 fn events_with(stage: &Stage, near: &[f32]) -> Vec<VisualEvent> {
+    fused_with(stage, near).visual_events
+}
+
+fn fused_with(stage: &Stage, near: &[f32]) -> Fused {
     let seconds = stage.video.duration_s.as_secs_f64() as i64;
     let times = || (0..seconds).map(|s| stage.video.start_s + MediaTime::from_millis(1000 * s));
     let depth = |(i, &near): (usize, &f32)| TrackDepth {
@@ -103,7 +107,7 @@ fn events_with(stage: &Stage, near: &[f32]) -> Vec<VisualEvent> {
         depths: &depths,
         heard: Heard::default(),
     };
-    fuse(&input, &FuseOptions::default()).visual_events
+    fuse(&input, &FuseOptions::default())
 }
 
 fn events(actors: &[Actor<'_>]) -> Vec<VisualEvent> {
@@ -154,6 +158,29 @@ fn depth_denies_meetings_and_confirms_them() {
     let staggered = events_with(&stage, &[0.6, 0.45]);
     let meeting = only(&staggered, Kind::Interact);
     assert!(meeting.description.ends_with(", E1 in front of E2"), "{}", meeting.description);
+}
+
+#[test]
+fn who_is_nearer_stands_in_front_while_the_boxes_overlap() {
+    // Passes one who stands, 50 pixels a second.
+    let passer = |t: f64| (go(t, 1.0, 21.0, 200.0, 1200.0), 495.0);
+    let stage = stage(&[person(24.0, |_| (700.0, 500.0)), person(24.0, passer)], 1.0, 0);
+    let fronts = |near: &[f32]| -> Vec<_> {
+        let standings = fused_with(&stage, near).standings.into_iter();
+        standings.filter(|s| s.place == Place::InFrontOf).map(|s| (s.entities, s.span)).collect()
+    };
+    for (near, front) in [([0.9, 0.3], ["E1", "E2"]), ([0.3, 0.9], ["E2", "E1"]), ([0.55, 0.4], ["E1", "E2"])] {
+        let found = fronts(&near);
+        let [(entities, span)] = &found[..] else { panic!("one time: {found:?}") };
+        assert_eq!(entities, &front);
+        // The boxes are 40 wide, so they overlap from 40 before the middle to 40 after.
+        assert!(
+            (span.start.as_secs_f64() - 10.2).abs() < 0.4 && (span.end.as_secs_f64() - 11.8).abs() < 0.4,
+            "{span:?}"
+        );
+    }
+    assert!(fronts(&[0.5, 0.52]).is_empty(), "depth does not tell them apart");
+    assert!(fronts(&[]).is_empty(), "nobody knows without depth");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! | `voice_of` | speaker | entity | while both are known |
 //! | `in_scene` | entity, event | scene | the common time |
 //! | `near` | entity | entity | each time they are near |
+//! | `in_front_of` | entity | entity | each time the first covers the second's place from nearer by; where depth is known |
 //! | `correlates` | visual event | audio event | from the start of the first to the end of the last |
 //! | Allen's | scene, event | the next ones | from the start of the first to the end of the last |
 //!
@@ -18,24 +19,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tempograph_core::{Edge, Graph, Node, NodeKind, Span, Timeline, allen::Relation, timeline::AudioEventKind};
 
-use super::super::Proximity;
+use super::super::Standing;
 
 /// Overlapping events that an event is joined to.
 const OVERLAPS: usize = 8;
 /// Characters of speech in a label.
 const LABEL: usize = 48;
 
-/// The graph of `timeline`, with `near` edges from `proximities`.
-pub fn graph(timeline: &Timeline, proximities: &[Proximity]) -> Graph {
+/// The graph of `timeline`, with an edge for each of `standings`.
+pub fn graph(timeline: &Timeline, standings: &[Standing]) -> Graph {
     let mut edges = Vec::new();
     let speakers = speakers(timeline);
     let mut nodes = nodes(timeline, &speakers);
     participation(timeline, &mut edges);
     places(timeline, &mut edges);
     voices(timeline, &speakers, &mut edges);
-    edges.extend(proximities.iter().map(|p| {
-        let [a, b] = &p.entities;
-        edge(a, b, "near", p.span, p.confidence)
+    edges.extend(standings.iter().map(|s| {
+        let [a, b] = &s.entities;
+        edge(a, b, s.place.as_str(), s.span, s.confidence)
     }));
     correlations(timeline, &mut edges);
     let scenes: Vec<_> = timeline.scenes.iter().map(|s| (s.span, s.id.as_str(), 1.0)).collect();

@@ -10,7 +10,7 @@ use tempograph_core::{
 };
 
 use super::{GraphIndex, graph};
-use crate::fuse::Proximity;
+use crate::fuse::{Place, Standing};
 
 fn span(from: i64, to: i64) -> Span {
     Span::new(MediaTime::from_millis(from), MediaTime::from_millis(to))
@@ -68,12 +68,12 @@ fn heard(id: &str, kind: AudioEventKind, text: Option<&str>, speaker: Option<&st
     }
 }
 
-fn near(a: &str, b: &str, span: Span) -> Proximity {
-    Proximity { entities: [a.into(), b.into()], span, confidence: 0.9 }
+fn near(a: &str, b: &str, span: Span) -> Standing {
+    Standing { place: Place::Near, entities: [a.into(), b.into()], span, confidence: 0.9 }
 }
 
 /// Two scenes; E1 and E2 meet in the first, E2 and E3 too, E4 is alone in the second.
-fn made() -> (Timeline, Vec<Proximity>) {
+fn made() -> (Timeline, Vec<Standing>) {
     let mut timeline = Timeline::empty(Video::default());
     timeline.scenes = vec![scene("S1", span(0, 10_000)), scene("S2", span(10_000, 20_000))];
     let spans = [span(0, 9000), span(1000, 9500), span(2000, 9900), span(11_000, 19_000)];
