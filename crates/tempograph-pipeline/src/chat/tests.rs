@@ -273,6 +273,12 @@ fn tools_give_evidence_and_take_what_their_schema_says() {
         "A5"
     );
     assert_eq!(run("who_is_near", json!({})).expect("runs")[0].text, "a cat is near a person");
+    let mut front = graph.clone();
+    front.edges[0].relation = "in_front_of".into();
+    let material = Material { graph: &front, ..material };
+    let near = TOOLS.iter().find(|t| t.name == "who_is_near").expect("a tool").run(material, &json!({})).expect("runs");
+    let (first, second) = (&timeline.entities[0].kind, &timeline.entities[1].kind);
+    assert_eq!(near[0].text, format!("a {first} is in front of a {second}"), "the one in front is named first");
     assert_eq!(run("find", json!({"words": 7})).expect_err("is refused").kind(), ErrorKind::Usage);
     for tool in TOOLS {
         assert!(jsonschema::validator_for(&tool.schema()).is_ok(), "{}", tool.name);

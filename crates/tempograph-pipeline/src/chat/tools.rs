@@ -67,7 +67,12 @@ pub const TOOLS: &[Tool] = &[
     },
     Tool { name: "find_emotions", description: "What faces show.", channel: Some(Channel::Felt), ask: How::Find },
     Tool { name: "find", description: "Anything, by words, in every sense.", channel: None, ask: How::Find },
-    Tool { name: "who_is_near", description: "Who was near whom, and when.", channel: None, ask: How::Near },
+    Tool {
+        name: "who_is_near",
+        description: "Who was near or in front of whom, and when.",
+        channel: None,
+        ask: How::Near,
+    },
     Tool {
         name: "what_is_beside",
         description: "What comes right before or after a time.",
