@@ -21,9 +21,23 @@ use crate::support::{Done, Place, finished, models};
 const SHOT_S: f64 = 6.0;
 const SHOTS: [&str; 7] =
     ["color=red", "smptebars", "rgbtestsrc", "color=white", "pal100bars", "color=0x204060", "yuvtestsrc"];
-const QUESTIONS: [&str; 8] =
-    ["a dog", "red car", "two people", "a man in a red coat", "grass", "kitchen", "window of the train", "rain"];
-const MODELS: [(&str, &str); 2] = [("siglip-base-patch16-224", "siglip"), ("clip-vit-base-patch32", "clip")];
+const QUESTIONS: [&str; 12] = [
+    "newspaper",
+    "green grass",
+    "children",
+    "play football on the grass",
+    "yellow taxi",
+    "from the train",
+    "two people ride bikes",
+    "kitchen",
+    "red",
+    "light near the bridge",
+    "window of the train",
+    "reads a newspaper",
+];
+const MODELS: [(&str, &str); 2] = [("clip-vit-base-patch32", "clip"), ("siglip-base-patch16-224", "siglip")];
+/// Vectors are kept in 8 bits: cosines that lie closer than this, to each other or to the floor, may change places.
+const CLEAR: f64 = 0.02;
 
 fn row(name: &str) -> ModelEntry {
     Manifest::builtin().unwrap().get(name).unwrap().clone()
@@ -88,15 +102,12 @@ struct Stage {
     place: Place,
     store: PathBuf,
     runtime: PathBuf,
-    /// The image embedder that is named; empty leaves it to the ranks.
-    embedder: &'static str,
 }
 
 impl Stage {
     fn run(&self, args: &[&str]) -> Done {
         let mut command = self.place.command(args);
         command.env("TEMPOGRAPH_MODELS", &self.store).env("TEMPOGRAPH_RUNTIME_ONNXRUNTIME", &self.runtime);
-        command.env("TEMPOGRAPH_SEARCH_IMAGE_EMBEDDER", self.embedder);
         let done = finished(command.output().unwrap());
         assert_eq!(done.code, 0, "{args:?}: {}", done.err);
         done
@@ -151,6 +162,13 @@ fn expected(cosines: &[f64], floor: f64) -> Vec<(usize, f64)> {
     kept
 }
 
+/// Whether 8 bits cannot change what is expected.
+fn clear(cosines: &[f64], floor: f64) -> bool {
+    let mut near: Vec<f64> = cosines.iter().copied().filter(|c| *c > floor - CLEAR).chain([floor]).collect();
+    near.sort_by(f64::total_cmp);
+    near.windows(2).all(|w| w[1] - w[0] > CLEAR)
+}
+
 #[test]
 fn a_question_finds_the_frames_that_the_towers_say() {
     let Some(runtime) = runtime() else { return };
@@ -160,7 +178,7 @@ fn a_question_finds_the_frames_that_the_towers_say() {
     if !clip(&place.path("clip.mp4")) {
         return;
     }
-    let mut stage = Stage { place, store, runtime, embedder: "" };
+    let stage = Stage { place, store, runtime };
 
     // Without a model nothing is missed by who did not ask for it, and who did hears what to do.
     let stages = |analysis: &Value| -> Vec<String> {
@@ -179,9 +197,8 @@ fn a_question_finds_the_frames_that_the_towers_say() {
     assert_eq!(stage.hits(&["a dog"]), (Vec::new(), "words".to_owned()));
 
     for (name, family) in MODELS {
-        // Of several the better one is used, unless one is named; each is searched in its own space.
+        // Of several the better one is used; each is searched in its own space.
         install(&stage.store, name, family);
-        stage.embedder = if family == "siglip" { "" } else { name };
         let analysis = stage.analyze("scenes,thumbnails,frames");
         assert_eq!(analysis["issues"], json!([]));
         assert_eq!(analysis["models"][0]["task"], "embed-image");
@@ -189,8 +206,12 @@ fn a_question_finds_the_frames_that_the_towers_say() {
         assert_eq!(run["items"].as_f64().unwrap(), 2.0 * SHOT_S * SHOTS.len() as f64, "half a second apart");
 
         let floor = f64::from(row(name).min_cosine.unwrap());
-        let mut several = 0;
+        let (mut asked, mut several) = (0, 0);
         for (question, cosines) in QUESTIONS.iter().zip(reference(&stage, family)) {
+            if !clear(&cosines, floor) {
+                continue;
+            }
+            asked += 1;
             let want = expected(&cosines, floor);
             let (hits, by) = stage.hits(&[question, "--kind", "frame", "-n", "50"]);
             assert_eq!(by, "words and frames");
@@ -210,15 +231,19 @@ fn a_question_finds_the_frames_that_the_towers_say() {
                 assert!(hit["thumbnail"]["path"].is_string(), "{hit:#}");
             }
         }
-        assert!(several >= 2, "questions with one answer cannot show an order");
+        assert!(asked >= 4 && several >= 1, "{asked} questions, {several} of them with answers in an order");
     }
 
     // Filters hold, and the same again gives the same.
-    let question = QUESTIONS[0];
+    let question = QUESTIONS[1];
     let all = stage.hits(&[question, "--kind", "frame"]).0;
+    assert!(all.len() >= 3, "{all:#?}");
     for (filter, allowed) in [(&["--to", "12"][..], 0.0..12.0), (&["--from", "20"], 17.9..60.0)] {
         let hits = stage.hits(&[&[question, "--kind", "frame"], filter].concat()).0;
-        assert!(hits.iter().all(|h| allowed.contains(&h["at_s"].as_f64().unwrap())), "{filter:?}: {hits:#?}");
+        assert!(
+            !hits.is_empty() && hits.iter().all(|h| allowed.contains(&h["at_s"].as_f64().unwrap())),
+            "{filter:?}: {hits:#?}"
+        );
     }
     assert!(stage.hits(&[question, "--label", "dog"]).0.is_empty());
     let again = stage.analyze("scenes,thumbnails,frames");
