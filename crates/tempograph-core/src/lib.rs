@@ -37,8 +37,8 @@ pub use geometry::{BoxXyxy, Size};
 pub use graph::{Edge, Graph, Node, NodeKind};
 pub use issue::Issue;
 pub use observation::{
-    Claim, DepthMap, FACE_EMOTIONS, FaceSeen, Observation, ProsodyFrames, SoundScores, SpeakerWindow, SpeechSegment,
-    TextLine, VoicePrint, Word,
+    Claim, DepthMap, FACE_EMOTIONS, FaceSeen, FrameVector, Observation, ProsodyFrames, SoundScores, SpeakerWindow,
+    SpeechSegment, TextLine, VoicePrint, Word,
 };
 pub use session::{Runtime, Session, SessionOptions, Tensor, TensorData, TensorInfo};
 pub use time::{MediaTime, Span};

@@ -1,4 +1,5 @@
-//! Embedders against the references that `scripts/golden/embedders.py` wrote with onnxruntime, tokenizers and Pillow.
+//! Embedders against the references that `scripts/golden/embedders.py` wrote with onnxruntime, tokenizers and Pillow, and
+//! `scripts/golden/towers_tiny.py` with transformers.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside test functions")]
 
 mod common;
@@ -84,6 +85,46 @@ fn pixels_are_prepared_as_each_familys_reference_does() {
         for vector in embedder.embed(&[view, View { frame: &frame, region: None }, view]).unwrap().iter().step_by(2) {
             let cosine = cosine(vector, &case["vector"]);
             assert!(cosine > 0.9999, "{cosine}: {family} {region:?} of {size:?}");
+        }
+    }
+}
+
+/// Largest difference of two numbers at one place.
+fn apart(a: &[f32], b: &Value) -> f64 {
+    let b: Vec<f64> = b.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(&b).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)
+}
+
+/// Both towers of tiny CLIP and SigLIP checkpoints: what `transformers` makes of texts and of pictures.
+#[test]
+fn texts_and_pictures_meet_where_transformers_puts_them() {
+    let Some(runtime) = common::runtime() else { return };
+    let time = MediaTime::ZERO;
+    for case in golden("towers_tiny.json").as_array().unwrap() {
+        let family = case["family"].as_str().unwrap();
+        let tokenizer = std::fs::read(data(&format!("{family}_tiny_tokenizer.json"))).unwrap();
+        let session = common::load(&runtime, &data(&format!("{family}_tiny_text.onnx")));
+        let mut reader = embed::open_text(family, session, &tokenizer).unwrap();
+        let texts = case["texts"].as_array().unwrap();
+        let asked: Vec<&str> = texts.iter().map(|t| t["text"].as_str().unwrap()).collect();
+        for (vector, want) in reader.embed(&asked, Role::Query).unwrap().iter().zip(texts) {
+            let apart = apart(vector, &want["vector"]);
+            assert!(apart < 1e-4, "{apart}: {family} {:.60}", want["text"]);
+        }
+        let session = common::load(&runtime, &data(&format!("{family}_tiny_vision.onnx")));
+        let mut viewer = embed::open_image(family, session).unwrap();
+        assert_eq!(viewer.dims(), reader.dims());
+        for want in case["pictures"].as_array().unwrap() {
+            let size = Size::new(want["width"].as_u64().unwrap() as u32, want["height"].as_u64().unwrap() as u32);
+            let frame = Frame { index: 0, time, duration: time, key: true, picture: Arc::new(Formula(size)) };
+            let vectors = viewer.embed(&[View { frame: &frame, region: None }]).unwrap();
+            // Pillow rounds to 8 bits between its two directions of resizing, which a network of random weights magnifies.
+            let (apart, cosine) = (apart(&vectors[0], &want["vector"]), cosine(&vectors[0], &want["vector"]));
+            assert!(
+                cosine > 0.999 && (apart < 1e-4 || size != Size::new(32, 32)),
+                "{apart} {cosine}: {family} {size:?}"
+            );
         }
     }
 }

@@ -148,6 +148,8 @@ settings! {
     audio_stream: Option<Index> = "analyze.audio_stream", "";
     /// Model that turns texts into vectors for search.
     text_embedder: String = "search.text_embedder", "bge-small-en";
+    /// Model that knows what frames look like and is asked in words. Unset: the best one present, if any.
+    image_embedder: Option<String> = "search.image_embedder", "";
     /// Seconds of a video that a model is asked about at a time.
     ask_window_s: Between<0, 3600> = "ask.window_s", "30";
     /// Frames of them that it is shown at most, 100 at most. 0 sends none: it only reads what was measured.

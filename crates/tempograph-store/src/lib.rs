@@ -3,7 +3,7 @@
 //! ```text
 //! <data>/library.db     videos, runs, stages, units; answers of models and what they cost
 //! <data>/objects/ab/…   bytes under the hash of their content
-//! <data>/vectors/…      what texts mean, for search
+//! <data>/vectors/…      what texts mean and what frames look like, for search
 //! <data>/locks/…        one lock file a video: two processes never analyse the same one at once
 //! ```
 

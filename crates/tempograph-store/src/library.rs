@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_models.sql"),
     include_str!("migrations/0004_chat.sql"),
+    include_str!("migrations/0005_frames.sql"),
 ];
 
 /// The data folder: database, objects, locks.

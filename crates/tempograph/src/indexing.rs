@@ -1,15 +1,15 @@
-//! Vectors for search: what the texts of analyses mean, worked out once a text.
+//! Vectors for search: what the texts of analyses mean, worked out once a text, and what their frames look like.
 
 use std::{collections::BTreeMap, time::Instant};
 
 use tempograph_core::{
-    Cancel, ErrorKind, Issue, Result, Timeline,
+    Cancel, ErrorKind, FrameVector, Issue, Result, Span, Timeline,
     timeline::{ModelUse, StageRun},
 };
 use tempograph_models::embed::{Role, TextEmbedder};
 use tempograph_store::{
     Library,
-    search::{self, QueryVector, Space},
+    search::{self, FrameQuestion, QueryVector, Space},
 };
 
 use crate::registry::Registry;
@@ -106,4 +106,36 @@ pub(crate) fn question(
     }
     let vector = embedder.embed(&[text], Role::Query)?.pop().unwrap_or_default();
     Ok(QueryVector { space: Space { model: model.sha256, dims: embedder.dims() }, vector })
+}
+
+/// Keeps what the stage `frames` saw of the video `video`, if it saw anything.
+///
+/// # Errors
+/// When the library cannot be written.
+pub(crate) fn keep_frames(
+    video: &str,
+    frames: &[(Span, FrameVector)],
+    library: &Library,
+    registry: &Registry,
+) -> Result<()> {
+    let Some((_, first)) = frames.first() else { return Ok(()) };
+    let space = Space { model: registry.image_model()?.sha256, dims: first.vector.len() };
+    library.put_frames(video, &space, frames)
+}
+
+/// The question as it is put to frames. `None` when no frame was seen by the model that is here, or there is none:
+/// nothing is loaded then.
+///
+/// # Errors
+/// When the model does not load or fails, or the library cannot be read.
+pub(crate) fn frame_question(text: &str, library: &Library, registry: &Registry) -> Result<Option<FrameQuestion>> {
+    let model = match registry.image_model() {
+        Ok(model) => model,
+        Err(error) if error.kind() == ErrorKind::ModelMissing => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(dims) = library.frame_dims(&model.sha256)? else { return Ok(None) };
+    let vector = registry.frame_reader(&model)?.embed(&[text], Role::Query)?.pop().unwrap_or_default();
+    let min_cosine = model.min_cosine.unwrap_or_default();
+    Ok(Some(FrameQuestion { space: Space { model: model.sha256, dims }, vector, min_cosine }))
 }

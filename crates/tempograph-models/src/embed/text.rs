@@ -1,4 +1,9 @@
 //! Text embedders: a `tokenizer.json`, an encoder of the BERT kind, one vector a text.
+//!
+//! `clip` and `siglip` are the text towers of the image embedders of the same names: their vectors and those of pictures
+//! lie in one space.
+
+use std::borrow::Cow;
 
 use tempograph_core::{Error, ErrorKind, Result, Session, Tensor};
 use tokenizers::{Tokenizer, TruncationParams};
@@ -15,30 +20,37 @@ struct Form {
     document: &'static str,
     /// Tokens a text at most, marks among them.
     max_tokens: usize,
-    /// Length and token id that every text is filled up to and with; `None` fills up to the longest of a batch.
-    fill: Option<(usize, i64)>,
+    /// Length and token that every text is filled up to and with; `None` fills up to the longest of a batch.
+    fill: Option<(usize, &'static str)>,
+    /// Whether the network is told which tokens only fill up. SigLIP was trained to look at all of them.
+    masked: bool,
+    /// Whether case, punctuation and superfluous space go first.
+    canonical: bool,
 }
+
+/// What most families have in common.
+const PLAIN: Form = Form {
+    pooling: Pooling::First,
+    query: "",
+    document: "",
+    max_tokens: 512,
+    fill: None,
+    masked: true,
+    canonical: false,
+};
 
 /// Forms by family name, as in the manifest's `family`; each as its authors publish it.
 const FAMILIES: &[(&str, Form)] = &[
     // BGE v1 and v1.5, English: the model cards of BAAI/bge-*-en.
-    (
-        "bge",
-        Form {
-            pooling: Pooling::First,
-            query: "Represent this sentence for searching relevant passages: ",
-            document: "",
-            max_tokens: 512,
-            fill: None,
-        },
-    ),
+    ("bge", Form { query: "Represent this sentence for searching relevant passages: ", ..PLAIN }),
     // sentence-transformers/all-MiniLM-L6-v2 and its kin.
-    ("minilm", Form { pooling: Pooling::Mean, query: "", document: "", max_tokens: 256, fill: None }),
+    ("minilm", Form { pooling: Pooling::Mean, max_tokens: 256, ..PLAIN }),
     // intfloat/e5-* and multilingual-e5-*.
-    ("e5", Form { pooling: Pooling::Mean, query: "query: ", document: "passage: ", max_tokens: 512, fill: None }),
-    // The text towers that image embedders are asked with.
-    ("clip-text", Form { pooling: Pooling::First, query: "", document: "", max_tokens: 77, fill: Some((77, 49407)) }),
-    ("siglip-text", Form { pooling: Pooling::First, query: "", document: "", max_tokens: 64, fill: Some((64, 1)) }),
+    ("e5", Form { pooling: Pooling::Mean, query: "query: ", document: "passage: ", ..PLAIN }),
+    // CLIPTokenizer; the network takes the state at the first `<|endoftext|>` itself.
+    ("clip", Form { max_tokens: 77, fill: Some((77, "<|endoftext|>")), ..PLAIN }),
+    // SiglipTokenizer, with `padding="max_length"` as in training.
+    ("siglip", Form { max_tokens: 64, fill: Some((64, "</s>")), masked: false, canonical: true, ..PLAIN }),
 ];
 
 /// Texts a call at most, which bounds memory.
@@ -55,6 +67,8 @@ struct BertText {
     session: Box<dyn Session>,
     tokenizer: Tokenizer,
     form: Form,
+    /// Length and id of the token that texts are filled up to and with.
+    fill: Option<(usize, i64)>,
     inputs: Vec<Input>,
     output: usize,
     dims: usize,
@@ -83,6 +97,11 @@ pub fn open(family: &str, session: Box<dyn Session>, tokenizer: &[u8]) -> Result
     let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(unreadable)?;
     let truncation = TruncationParams { max_length: form.max_tokens, ..TruncationParams::default() };
     tokenizer.with_padding(None).with_truncation(Some(truncation)).map_err(unreadable)?;
+    let filler = |(length, token): (usize, &str)| match tokenizer.token_to_id(token) {
+        Some(id) => Ok((length, i64::from(id))),
+        None => Err(wrong_form(format!("its tokenizer knows no `{token}`"))),
+    };
+    let fill = form.fill.map(filler).transpose()?;
     let inputs = session
         .inputs()
         .iter()
@@ -97,7 +116,7 @@ pub fn open(family: &str, session: Box<dyn Session>, tokenizer: &[u8]) -> Result
         return Err(wrong_form("it wants no `input_ids`"));
     }
     let (output, dims) = output_index(session.outputs())?;
-    Ok(Box::new(BertText { session, tokenizer, form: *form, inputs, output, dims }))
+    Ok(Box::new(BertText { session, tokenizer, form: *form, fill, inputs, output, dims }))
 }
 
 impl BertText {
@@ -106,7 +125,9 @@ impl BertText {
             Role::Document => self.form.document,
             Role::Query => self.form.query,
         };
-        let text = format!("{prefix}{}", beginning(text, self.form.max_tokens * BYTES_PER_TOKEN));
+        let text = beginning(text, self.form.max_tokens * BYTES_PER_TOKEN);
+        let text = if self.form.canonical { Cow::Owned(canonical(text)) } else { Cow::Borrowed(text) };
+        let text = format!("{prefix}{text}");
         let encoded = self
             .tokenizer
             .encode(text, true)
@@ -120,12 +141,13 @@ impl BertText {
 
     fn call(&mut self, batch: &[&[i64]]) -> Result<Vec<Vec<f32>>> {
         let longest = batch.iter().map(|ids| ids.len()).max().unwrap_or(0);
-        let (length, filler) = self.form.fill.unwrap_or((longest, 0));
+        let (length, filler) = self.fill.unwrap_or((longest, 0));
         let (n, mut ids, mut mask) = (batch.len(), Vec::new(), Vec::new());
         for text in batch {
             let filled = length.saturating_sub(text.len());
             ids.extend(text.iter().copied().chain(std::iter::repeat_n(filler, filled)));
-            mask.extend(std::iter::repeat_n(1, text.len()).chain(std::iter::repeat_n(0, filled)));
+            let mark = i64::from(!self.form.masked);
+            mask.extend(std::iter::repeat_n(1, text.len()).chain(std::iter::repeat_n(mark, filled)));
         }
         let types = Tensor::new([n, length], vec![0i64; n * length])?;
         let (ids, masks) = (Tensor::new([n, length], ids)?, Tensor::new([n, length], mask.clone())?);
@@ -157,7 +179,8 @@ impl TextEmbedder for BertText {
         let mut vectors = vec![Vec::new(); texts.len()];
         let mut rest = order.as_slice();
         while !rest.is_empty() {
-            let fits = |&n: &usize| n * tokens[rest[n - 1]].len() <= MAX_BATCH_TOKENS;
+            let length = |i: usize| self.fill.map_or(tokens[i].len(), |(length, _)| length);
+            let fits = |&n: &usize| n * length(rest[n - 1]) <= MAX_BATCH_TOKENS;
             let n = (1..=rest.len().min(MAX_BATCH)).take_while(fits).last().unwrap_or(1);
             let (batch, later) = rest.split_at(n);
             let ids: Vec<&[i64]> = batch.iter().map(|&i| tokens[i].as_slice()).collect();
@@ -173,6 +196,12 @@ impl TextEmbedder for BertText {
 /// The first `bytes` of a text, never ending within a character.
 fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
+}
+
+/// As big_vision's `canonicalize_text`, which SigLIP was evaluated with: lower case, no ASCII punctuation, single spaces.
+fn canonical(text: &str) -> String {
+    let text: String = text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -254,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn towers_fill_up_with_their_own_token_and_siglip_shows_it() {
+        let tokenizer = TOKENIZER.replace(r#""cat":6"#, r#""cat":6,"</s>":7,"<|endoftext|>":8"#);
+        let (session, calls) = echo(&["input_ids", "attention_mask"]);
+        let mut embedder = open("siglip", session, tokenizer.as_bytes()).expect("it opens");
+        embedder.embed(&["  DOG,\n cat!"], Role::Query).expect("it embeds");
+        let (session, others) = echo(&["input_ids", "attention_mask"]);
+        let mut embedder = open("clip", session, tokenizer.as_bytes()).expect("it opens");
+        embedder.embed(&["dog cat"], Role::Query).expect("it embeds");
+        let (calls, others) = (calls.lock().expect("one thread"), others.lock().expect("one thread"));
+        assert_eq!((&calls[0][0][..4], calls[0][0].len()), (&[5, 6, 7, 7][..], 64));
+        assert!(calls[0][1].iter().all(|&m| m == 1));
+        assert_eq!((&others[0][0][..4], others[0][0].len()), (&[5, 6, 8, 8][..], 77));
+        assert_eq!(others[0][1].iter().sum::<i64>(), 2);
+    }
+
+    #[test]
     fn what_is_no_text_embedder_is_refused() {
         let kind = |family: &str, inputs: &[&str], tokenizer: &str| {
             open(family, echo(inputs).0, tokenizer.as_bytes()).err().expect("it is refused").kind()
@@ -262,5 +307,6 @@ mod tests {
         assert_eq!(kind("bge", &["pixels"], TOKENIZER), ErrorKind::ModelInvalid);
         assert_eq!(kind("bge", &["attention_mask"], TOKENIZER), ErrorKind::ModelInvalid);
         assert_eq!(kind("bge", &["input_ids"], "{}"), ErrorKind::ModelInvalid);
+        assert_eq!(kind("clip", &["input_ids"], TOKENIZER), ErrorKind::ModelInvalid, "it cannot be filled up");
     }
 }

@@ -11,13 +11,13 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_FILE_BYTES: u64 = 1 << 36;
 
 /// The models that can be had, in the order of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     models: Vec<ModelEntry>,
 }
 
 /// One model: what it is for, on which terms, and its files.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
     /// How users call it, e.g. `whisper-base`.
@@ -40,6 +40,9 @@ pub struct ModelEntry {
     /// What turns the pulled files into those that are used.
     #[serde(default)]
     pub convert: Option<String>,
+    /// Smallest cosine at which a picture shows what a text says, for models that embed both: each has its own scale.
+    #[serde(default)]
+    pub min_cosine: Option<f32>,
     /// The files, the main one first.
     #[serde(rename = "file")]
     pub files: Vec<FileEntry>,
@@ -202,6 +205,9 @@ fn check(model: &ModelEntry) -> Result<(), String> {
     if model.licence.is_empty() {
         return Err("`licence` is empty".to_owned());
     }
+    if model.min_cosine.is_some_and(|c| !(0.0..1.0).contains(&c)) {
+        return Err("`min_cosine` is not from 0 to 1".to_owned());
+    }
     if model.files.is_empty() {
         return Err("it has no file".to_owned());
     }
@@ -353,6 +359,8 @@ mod tests {
             ("package = \"@s/p@1\"", "package = \"git+ssh://x@1\""),
             ("licence = \"MIT\"", "licence = \"\""),
             ("licence = \"MIT\"", "licence = \"MIT\"\nsurprise = 1"),
+            ("licence = \"MIT\"", "licence = \"MIT\"\nmin_cosine = nan"),
+            ("licence = \"MIT\"", "licence = \"MIT\"\nmin_cosine = 2.0"),
         ];
         for (from, to) in cases {
             let text = row(|t| t.replace(from, to));

@@ -72,7 +72,7 @@ pub struct ModelStore {
 }
 
 /// A model that is on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LocatedModel {
     /// Its name in the manifest.
     pub name: String,
@@ -88,6 +88,8 @@ pub struct LocatedModel {
     pub files: Vec<LocatedFile>,
     /// SHA-256 that stands for the model: of its main file as published, before any conversion.
     pub sha256: String,
+    /// Smallest cosine at which a picture shows what a text says, for models that embed both.
+    pub min_cosine: Option<f32>,
 }
 
 /// A file of a model on this machine.
@@ -340,6 +342,7 @@ impl ModelStore {
             licence: entry.licence.clone(),
             dir: self.folder(&entry.name),
             sha256: record.pulled.first().map(|f| f.sha256.clone()).unwrap_or_default(),
+            min_cosine: entry.min_cosine,
             files: record.files,
         }
     }

@@ -4,6 +4,7 @@ pub mod asr;
 pub mod depth;
 pub mod detect;
 pub mod faces;
+pub mod frames;
 pub mod gate;
 pub mod given;
 pub mod prosody;

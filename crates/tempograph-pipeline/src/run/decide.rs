@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tempograph_core::{
-    Claim, Detections, Graph, Issue, MediaTime, Observation, Result, Timeline,
+    Claim, Detections, FrameVector, Graph, Issue, MediaTime, Observation, Result, Span, Timeline,
     timeline::{Scene, StageRun, Video},
 };
 use tempograph_models::vad::SegmentOptions;
@@ -63,6 +63,7 @@ pub(crate) struct Gathered {
     detections: Vec<Observation>,
     thumbnails: Vec<Shot>,
     voice: Vec<Observation>,
+    frames: Vec<(Span, FrameVector)>,
     other: Vec<Observation>,
 }
 
@@ -85,6 +86,11 @@ impl Gathered {
                     let (object, offset, len) = (object.clone(), *offset, *len);
                     self.thumbnails.push(Shot { span: observation.span, object, offset, len });
                 }
+                Claim::FrameVector(_) => {
+                    if let Claim::FrameVector(vector) = observation.claim {
+                        self.frames.push((observation.span, vector));
+                    }
+                }
                 _ => self.other.push(observation),
             }
         }
@@ -101,6 +107,7 @@ pub(crate) struct Decided {
     standings: Vec<fuse::Standing>,
     cuts: Vec<SceneCuts>,
     thumbnails: Vec<Shot>,
+    frames: Vec<(Span, FrameVector)>,
 }
 
 impl Decided {
@@ -161,12 +168,13 @@ pub(crate) fn decide(video: Video, gathered: Gathered, options: &Options, issues
     timeline.run.stages = stages;
     let mut thumbnails = gathered.thumbnails;
     thumbnails.sort_by_key(|t| t.span.start);
-    Decided { timeline, observations, others, standings, cuts, thumbnails }
+    let frames = fuse::frame_spans(gathered.frames, timeline.video.start_s + timeline.video.duration_s);
+    Decided { timeline, observations, others, standings, cuts, thumbnails, frames }
 }
 
 /// What follows from everything, what models told included.
 pub(crate) fn conclude(decided: Decided, options: &Options, objects: &dyn Objects) -> Result<Analysis> {
-    let Decided { mut timeline, mut observations, others, standings, cuts, thumbnails } = decided;
+    let Decided { mut timeline, mut observations, others, standings, cuts, thumbnails, frames } = decided;
     let mut stages = std::mem::take(&mut timeline.run.stages);
     let graph: Graph = timed("graph", &mut stages, || fuse::graph::graph(&timeline, &standings));
     // Last of all: it weighs everything that the timeline holds by now.
@@ -185,7 +193,7 @@ pub(crate) fn conclude(decided: Decided, options: &Options, objects: &dyn Object
             _ => None,
         })
         .collect();
-    Ok(Analysis { timeline, detections, graph, cuts, thumbnails, depths })
+    Ok(Analysis { timeline, detections, graph, cuts, thumbnails, depths, frames })
 }
 
 fn timed<T>(name: &str, stages: &mut Vec<StageRun>, work: impl FnOnce() -> T) -> T {

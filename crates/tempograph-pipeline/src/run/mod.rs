@@ -28,7 +28,8 @@ use std::path::Path;
 
 use serde_json::json;
 use tempograph_core::{
-    Cancel, Claim, DepthMap, Graph, Issue, MediaTime, Observation, Result, Span, Timeline, timeline::StageRun,
+    Cancel, Claim, DepthMap, FrameVector, Graph, Issue, MediaTime, Observation, Result, Span, Timeline,
+    timeline::StageRun,
 };
 use tempograph_media::MediaInfo;
 
@@ -99,6 +100,8 @@ pub struct Analysis {
     pub thumbnails: Vec<Option<Vec<u8>>>,
     /// When depth was measured, in order of time, with where each map is kept.
     pub depths: Vec<(Span, DepthMap)>,
+    /// What the video looks like from when to when, in order of time.
+    pub frames: Vec<(Span, FrameVector)>,
 }
 
 /// Runs every stage that is not cached, decides, fuses and asks.

@@ -7,6 +7,7 @@ use tempograph_core::{Claim, Error, ErrorKind, MediaTime, Observation, Result, S
 
 use super::{
     Hit, Kind, Match, Query, QueryVector, Thumbnail,
+    frames::Seen,
     index::current,
     moments::{Details, tag},
     rank,
@@ -27,6 +28,18 @@ const MOMENTS_PER_HIT: usize = 3;
 const NEAR_PICTURE: MediaTime = MediaTime::from_millis(2_000);
 /// Media time of one unit of a stage.
 const UNIT: MediaTime = MediaTime::from_millis(10_000);
+
+/// What a frame is called: there are no words for what it shows.
+const FRAME: &str = "a frame";
+
+/// What the rankings name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Item {
+    /// The moments of a phrase, by its id.
+    Phrase(i64),
+    /// A frame, by its rank.
+    Frame(usize),
+}
 
 /// A moment as it lies in the database.
 struct Row {
@@ -63,18 +76,26 @@ impl Library {
         let mut allowed = Allowed::new(&filter, &connection);
         let (worded, exact) = by_words(&connection, &asked, &mut allowed, wanted)?;
         let close = self.by_meaning(&connection, vector, query.min_cosine, &mut allowed, wanted)?;
-        let close_ids: Vec<i64> = close.iter().map(|c| c.0).collect();
+        let seen = self.by_looks(&connection, query, 2 * limit)?;
+        let phrases = |ids: &mut dyn Iterator<Item = i64>| ids.map(Item::Phrase).collect::<Vec<_>>();
+        let (worded, close_ids) = (phrases(&mut worded.into_iter()), phrases(&mut close.iter().map(|c| c.0)));
+        let frames: Vec<Item> = (0..seen.len()).map(Item::Frame).collect();
         let cosines: HashMap<i64, f32> = close.into_iter().collect();
 
         let mut hits: Vec<Hit> = Vec::new();
         // Words that stand as they were asked are a reason of their own.
-        for (phrase, score) in rank::fused(&[&worded, &worded[..exact], &close_ids]) {
+        for (item, score) in rank::fused(&[&worded, &worded[..exact], &close_ids, &frames]) {
             // Ranks only fall: what comes now cannot overtake, though it may join a hit.
             if hits.len() >= 2 * limit {
                 break;
             }
-            for row in filter.moments(&connection, phrase, limit * MOMENTS_PER_HIT)? {
-                rank::join(&mut hits, hit(row, score, cosines.get(&phrase).copied()));
+            match item {
+                Item::Frame(n) => rank::join(&mut hits, shown(&seen[n], score)),
+                Item::Phrase(phrase) => {
+                    for row in filter.moments(&connection, phrase, limit * MOMENTS_PER_HIT)? {
+                        rank::join(&mut hits, hit(row, score, cosines.get(&phrase).copied()));
+                    }
+                }
             }
         }
         rank::sort(&mut hits);
@@ -179,9 +200,26 @@ fn hit(row: Row, score: f64, similarity: Option<f32>) -> Hit {
     Hit { video, span, at_s: span.start, score, matches: vec![found], thumbnail: None, words: details.words }
 }
 
+/// A frame as a hit. Surer ones of equal score come first: its likeness is no certainty.
+fn shown(seen: &Seen, score: f64) -> Hit {
+    let found = Match {
+        kind: Kind::Frame,
+        text: FRAME.to_owned(),
+        highlights: Vec::new(),
+        similarity: Some(seen.cosine),
+        span: seen.span,
+        confidence: seen.cosine.clamp(0.0, 1.0),
+        speaker: None,
+        labels: Vec::new(),
+        event: None,
+    };
+    let (video, span) = (seen.video.clone(), seen.span);
+    Hit { video, span, at_s: span.start, score, matches: vec![found], thumbnail: None, words: Vec::new() }
+}
+
 /// Marks the words of the question in each text, and begins the hit where they are spoken.
 fn mark(connection: &Connection, hit: &mut Hit, asked: &Asked) -> Result<()> {
-    for (i, found) in hit.matches.iter_mut().enumerate() {
+    for (i, found) in hit.matches.iter_mut().enumerate().filter(|(_, found)| found.kind != Kind::Frame) {
         // Next to each other is what was meant, where there is such a place.
         let mut ranges = marked(connection, &found.text, &asked.phrase)?;
         if ranges.is_empty()

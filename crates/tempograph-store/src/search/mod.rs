@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! Timeline ─► moments ─► phrases (each text once) ─► FTS5          ─┐
-//!                                                └─► vectors, 8 bits ┴─► ranks fused ─► Hits
+//!                                                └─► vectors, 8 bits ┼─► ranks fused ─► Hits
+//! frames ─► vectors of pictures, a space of their own ────────────────┘
 //! ```
 //!
 //! A run's moments are written with the run, in its transaction. Vectors come from whoever has a model; without them
 //! words alone are searched. A question is data: nothing in it is read as an operator.
 
 mod find;
+mod frames;
 mod index;
 mod moments;
 mod rank;
@@ -23,6 +25,7 @@ use serde::Serialize;
 use tempograph_core::{MediaTime, Span};
 
 pub use self::{
+    frames::FrameQuestion,
     index::Space,
     moments::{Details, Kind, Moment, moments},
 };
@@ -53,6 +56,8 @@ pub struct Query {
     pub limit: usize,
     /// Smallest cosine at which a meaning is close.
     pub min_cosine: f32,
+    /// The text as those see it who compare it with frames; without it no frame is found.
+    pub frames: Option<FrameQuestion>,
 }
 
 /// Smallest cosine at which a meaning is close, for bge-small with its instruction: related pairs of the project's
@@ -72,6 +77,7 @@ impl Default for Query {
             kinds: Vec::new(),
             limit: 10,
             min_cosine: MIN_COSINE,
+            frames: None,
         }
     }
 }
@@ -123,7 +129,7 @@ pub struct Hit {
 pub struct Match {
     /// Which modality.
     pub kind: Kind,
-    /// What is said, read, heard or seen.
+    /// What is said, read, heard or seen; of a frame only that it is one.
     pub text: String,
     /// Ranges of characters of `text` that are words of the question.
     pub highlights: Vec<(u32, u32)>,
@@ -143,7 +149,7 @@ pub struct Match {
 }
 
 impl Match {
-    /// Why it was found, e.g. `words: what, country` or `close in meaning 0.71`.
+    /// Why it was found, e.g. `words: what, country`, `close in meaning 0.71` or `looks like it 0.12`.
     pub fn why(&self) -> String {
         let chars: Vec<char> = self.text.chars().collect();
         let mut words: Vec<String> = Vec::new();
@@ -154,7 +160,8 @@ impl Match {
             }
         }
         let words = (!words.is_empty()).then(|| format!("words: {}", words.join(", ")));
-        let meaning = self.similarity.map(|s| format!("close in meaning {s:.2}"));
+        let how = if self.kind == Kind::Frame { "looks like it" } else { "close in meaning" };
+        let meaning = self.similarity.map(|s| format!("{how} {s:.2}"));
         let reasons: Vec<String> = words.into_iter().chain(meaning).collect();
         if reasons.is_empty() { "filters".to_owned() } else { reasons.join("; ") }
     }

@@ -44,11 +44,13 @@ pub enum Kind {
     Description,
     /// A model was shown a stretch of the video and tells it so.
     Memory,
+    /// A frame looks like it. Frames are no moments of the timeline: their vectors are kept apart.
+    Frame,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Speech,
         Self::Sound,
         Self::Text,
@@ -57,6 +59,7 @@ impl Kind {
         Self::Emotion,
         Self::Description,
         Self::Memory,
+        Self::Frame,
     ];
 
     /// Whether both rest on the same evidence: what objects do is known from where they are seen, and scenes are told
@@ -78,6 +81,7 @@ impl Kind {
             Self::Emotion => "emotion",
             Self::Description => "description",
             Self::Memory => "memory",
+            Self::Frame => "frame",
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ranks fused, and hits that are one moment joined.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use tempograph_core::Span;
 
@@ -15,8 +15,8 @@ const SAME_START_NS: i64 = 500_000_000;
 
 /// Items of several ranked lists, best first: each list gives an item `1 / (60 + rank)`. Of equal sums the item that a
 /// list names earlier comes first.
-pub(super) fn fused(lists: &[&[i64]]) -> Vec<(i64, f64)> {
-    let mut sums: HashMap<i64, (f64, usize)> = HashMap::new();
+pub(super) fn fused<T: Copy + Eq + Hash>(lists: &[&[T]]) -> Vec<(T, f64)> {
+    let mut sums: HashMap<T, (f64, usize)> = HashMap::new();
     let mut order = 0;
     for list in lists {
         for (rank, &item) in list.iter().enumerate() {

@@ -29,8 +29,13 @@ pub(super) struct VectorFile {
 impl VectorFile {
     /// The file for vectors that `model` (a hash) made.
     pub(super) fn new(root: &Path, model: &str, dims: usize) -> Self {
+        Self::in_folder(&root.join("vectors"), model, dims)
+    }
+
+    /// The same in a folder of one's own.
+    pub(super) fn in_folder(folder: &Path, model: &str, dims: usize) -> Self {
         let name: String = model.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-        Self { path: root.join("vectors").join(format!("{name}-{dims}.i8")), dims }
+        Self { path: folder.join(format!("{name}-{dims}.i8")), dims }
     }
 
     /// Whether there is such a file.

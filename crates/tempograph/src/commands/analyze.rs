@@ -185,8 +185,10 @@ impl Job<'_> {
         }
         indexing::embed(&mut analysis.timeline, self.library, self.registry, cancel)?;
         self.measure(&mut analysis, started, cpu_before);
+        let frames = std::mem::take(&mut analysis.frames);
         let analysis = results::write(analysis, self.path, self.out, self.library.objects().as_ref())?;
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
+        indexing::keep_frames(&id, &frames, self.library, self.registry)?;
         match self.answer {
             Answer::Json => {
                 let text = results::json(&analysis.timeline)?;

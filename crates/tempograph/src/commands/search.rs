@@ -1,4 +1,4 @@
-//! `tempograph search`: moments of analysed videos by words and by meaning.
+//! `tempograph search`: moments of analysed videos by words, by meaning and by looks.
 
 use std::{fmt::Write as _, io::IsTerminal as _, path::Path};
 
@@ -24,6 +24,17 @@ pub(crate) fn run(args: &args::Search, settings: &Settings, data: &Path, cancel:
     library.index_pending()?;
     let vector = if query.has_words() {
         let registry = Registry::open(settings, data)?;
+        if query.kinds.is_empty() || query.kinds.contains(&Kind::Frame) {
+            query.frames = indexing::frame_question(&query.text, &library, &registry).unwrap_or_else(|error| {
+                display.note(&format!("frames are not searched: {error}"));
+                None
+            });
+            if query.frames.is_none() && query.kinds == [Kind::Frame] {
+                display.note("no video was analysed with a model that knows what frames look like");
+                display
+                    .note("hint: see `tempograph models list` for the task `embed-image`, pull one and analyse again");
+            }
+        }
         match indexing::question(&query.text, &library, &registry, cancel, &|line| display.note(line)) {
             Ok(vector) => Some(vector),
             Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
@@ -42,7 +53,7 @@ pub(crate) fn run(args: &args::Search, settings: &Settings, data: &Path, cancel:
     if args.json {
         print_json(&json!({
             "query": query.text,
-            "by": if vector.is_some() { "words and meaning" } else { "words" },
+            "by": by(vector.is_some(), query.frames.is_some()),
             "hits": hits.iter().map(|h| document(h, &library)).collect::<Result<Vec<_>>>()?,
         }))?;
     } else if hits.is_empty() {
@@ -51,6 +62,16 @@ pub(crate) fn run(args: &args::Search, settings: &Settings, data: &Path, cancel:
         print(&lines(&hits, std::io::stdout().is_terminal()))?;
     }
     Ok(0)
+}
+
+/// What was searched, in words.
+fn by(meaning: bool, frames: bool) -> &'static str {
+    match (meaning, frames) {
+        (true, true) => "words, meaning and frames",
+        (true, false) => "words and meaning",
+        (false, true) => "words and frames",
+        (false, false) => "words",
+    }
 }
 
 fn query(args: &args::Search) -> Result<Query> {

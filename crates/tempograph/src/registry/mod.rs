@@ -37,6 +37,7 @@ const STAGES: &[&str] = &[
     "faces",
     "text",
     "depth",
+    "frames",
     "vad",
     "speech",
     "speakers",
@@ -88,6 +89,7 @@ impl Registry {
             .iter()
             .chain(&settings.text_model)
             .chain(&settings.depth_model)
+            .chain(&settings.image_embedder)
             .chain([&settings.speech_model, &settings.text_embedder])
         {
             store.manifest().get(name)?;
@@ -125,6 +127,9 @@ impl Registry {
         if self.wants("depth") {
             needed.extend(s.depth_model.as_deref());
         }
+        if self.wants("frames") {
+            needed.extend(s.image_embedder.as_deref());
+        }
         if self.wants("vad") {
             needed.push("silero-vad");
         }
@@ -134,7 +139,7 @@ impl Registry {
         if self.wants("embed") {
             needed.push(&s.text_embedder);
         }
-        let with_models = ["detect", "faces", "text", "depth", "vad", "speakers", "sounds", "embed"];
+        let with_models = ["detect", "faces", "text", "depth", "frames", "vad", "speakers", "sounds", "embed"];
         let models = with_models.iter().any(|stage| self.wants(stage));
         if models && s.onnxruntime.is_none() && self.store.onnxruntime(None, None).is_err() {
             needed.push("onnxruntime");
@@ -162,7 +167,7 @@ impl Registry {
             "{:?}",
             (
                 (&s.only, &s.skip, s.fps, &s.scene_detectors, &s.detector, s.confidence),
-                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps),
+                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps, &s.image_embedder),
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
                 &s.import,
                 (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),
@@ -210,6 +215,12 @@ impl Registry {
                 stage => stages.frames.extend(made("depth", stage, unavailable)),
             }
         }
+        if self.wants("frames") {
+            match self.frames_stage() {
+                Err(error) if error.kind() == ErrorKind::ModelMissing && !self.asked_for_frames() => {}
+                stage => stages.frames.extend(made("frames", stage, unavailable)),
+            }
+        }
         if self.wants("faces") {
             stages.frames.extend(made("faces", self.face_stage(), unavailable));
         }
@@ -245,7 +256,27 @@ impl Registry {
     /// When its weights or the runtime are not here or do not load.
     pub(crate) fn text_embedder(&self) -> Result<Box<dyn TextEmbedder>> {
         let model = self.store.locate(&self.settings.text_embedder)?;
-        let session = self.runtime.get()?.load(&model.main(), &SessionOptions { threads: self.threads() })?;
+        self.reader(&model, &model.main())
+    }
+
+    /// The model that knows what frames look like; nothing is loaded.
+    ///
+    /// # Errors
+    /// When its weights are not here.
+    pub(crate) fn image_model(&self) -> Result<LocatedModel> {
+        self.named_or_preferred(self.settings.image_embedder.as_ref(), "embed-image")
+    }
+
+    /// What puts a text among the frames that the image embedder `model` saw, loaded.
+    ///
+    /// # Errors
+    /// When the runtime or a file is not here, or the model does not load.
+    pub(crate) fn frame_reader(&self, model: &LocatedModel) -> Result<Box<dyn TextEmbedder>> {
+        self.reader(model, &model.path("text_model.onnx")?)
+    }
+
+    fn reader(&self, model: &LocatedModel, weights: &Path) -> Result<Box<dyn TextEmbedder>> {
+        let session = self.runtime.get()?.load(weights, &SessionOptions { threads: self.threads() })?;
         let path = model.path("tokenizer.json")?;
         let tokenizer = std::fs::read(&path).map_err(|e| Error::io("read the tokenizer", &path, e))?;
         embed::open_text(&model.family, session, &tokenizer)

@@ -16,6 +16,7 @@ use tempograph_pipeline::{
         depth::{self, DepthAnalyzer},
         detect::{DetectAnalyzer, DetectSettings, detector_options},
         faces::{self, FaceAnalyzer},
+        frames::{self, FramesAnalyzer},
         gate::Gate,
         scenes::{self, SceneAnalyzer},
         text::{self, TextAnalyzer},
@@ -29,7 +30,7 @@ use super::{Registry, TEXT_MODEL, used};
 
 impl Registry {
     /// The model that a setting names, else the best that is here for `task`.
-    fn named_or_preferred(&self, named: Option<&String>, task: &str) -> Result<LocatedModel> {
+    pub(super) fn named_or_preferred(&self, named: Option<&String>, task: &str) -> Result<LocatedModel> {
         named.map_or_else(|| self.store.preferred(task), |name| self.store.locate(name))
     }
 
@@ -120,6 +121,31 @@ impl Registry {
                     let emotions = Emotions::new(runtime.load(&expression, &session)?)?;
                     let search = FaceSearch::new(BlazeFace::new(far)?, BlazeFace::new(near)?, Some(emotions), options);
                     Ok(Box::new(FaceAnalyzer::new(search, gated.then(Gate::default))) as _)
+                }),
+            },
+        })
+    }
+
+    pub(super) fn asked_for_frames(&self) -> bool {
+        self.settings.image_embedder.is_some() || self.settings.only.0.iter().any(|stage| stage == "frames")
+    }
+
+    pub(super) fn frames_stage(&self) -> Result<FrameStage> {
+        let model = self.image_model()?;
+        let gated = self.settings.gate.is_on();
+        let runtime = Arc::clone(&self.runtime);
+        let session = SessionOptions { threads: self.threads_beside() };
+        let (family, path) = (model.family.clone(), model.main());
+        Ok(FrameStage {
+            sampling: Sampling::Rate { fps: frames::RATE_FPS },
+            stage: Stage {
+                name: "frames",
+                version: 1,
+                params: json!({"fps": frames::RATE_FPS, "gate": gated}),
+                models: vec![used(&model)],
+                make: Box::new(move || {
+                    let embedder = embed::open_image(&family, runtime.get()?.load(&path, &session)?)?;
+                    Ok(Box::new(FramesAnalyzer::new(embedder, gated)) as _)
                 }),
             },
         })

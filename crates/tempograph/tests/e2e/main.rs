@@ -9,6 +9,7 @@
 mod analyze;
 mod asking;
 mod cli;
+mod frames;
 mod keeping;
 mod kill;
 mod leaving;
