@@ -88,6 +88,7 @@ impl Registry {
             .iter()
             .chain(&settings.text_model)
             .chain(&settings.depth_model)
+            .chain(&settings.sound_model)
             .chain([&settings.speech_model, &settings.text_embedder])
         {
             store.manifest().get(name)?;
@@ -124,6 +125,9 @@ impl Registry {
         }
         if self.wants("depth") {
             needed.extend(s.depth_model.as_deref());
+        }
+        if self.wants("sounds") {
+            needed.extend(s.sound_model.as_deref());
         }
         if self.wants("vad") {
             needed.push("silero-vad");
@@ -162,7 +166,7 @@ impl Registry {
             "{:?}",
             (
                 (&s.only, &s.skip, s.fps, &s.scene_detectors, &s.detector, s.confidence),
-                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps),
+                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps, &s.sound_model),
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
                 &s.import,
                 (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),

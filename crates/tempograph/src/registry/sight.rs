@@ -29,7 +29,7 @@ use super::{Registry, TEXT_MODEL, used};
 
 impl Registry {
     /// The model that a setting names, else the best that is here for `task`.
-    fn named_or_preferred(&self, named: Option<&String>, task: &str) -> Result<LocatedModel> {
+    pub(super) fn named_or_preferred(&self, named: Option<&String>, task: &str) -> Result<LocatedModel> {
         named.map_or_else(|| self.store.preferred(task), |name| self.store.locate(name))
     }
 

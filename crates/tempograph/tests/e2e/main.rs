@@ -20,5 +20,6 @@ mod routing;
 mod search;
 mod senses;
 mod support;
+mod tagging;
 mod teller;
 mod voices;
