@@ -138,6 +138,8 @@ settings! {
     depth_model: Option<String> = "analyze.depth_model", "";
     /// Frames a second whose depth is estimated.
     depth_fps: Between<0, 240> = "analyze.depth_fps", "1";
+    /// Sound tagging model. Unset: the best one present.
+    sound_model: Option<String> = "analyze.sound_model", "";
     /// Speech model.
     speech_model: String = "analyze.speech_model", "whisper-base";
     /// Spoken language as a two-letter tag. Unset: detected.

@@ -131,6 +131,9 @@ pub(crate) struct Analyze {
     /// Frames a second whose depth is estimated
     #[arg(long, value_name = "FPS")]
     depth_fps: Option<String>,
+    /// Sound tagging model
+    #[arg(long, value_name = "MODEL")]
+    sound_model: Option<String>,
     /// Speech model
     #[arg(long, value_name = "MODEL")]
     speech_model: Option<String>,
@@ -365,6 +368,7 @@ impl Cli {
             set("analyze.text_fps", &a.text_fps);
             set("analyze.depth_model", &a.depth_model);
             set("analyze.depth_fps", &a.depth_fps);
+            set("analyze.sound_model", &a.sound_model);
             set("analyze.speech_model", &a.speech_model);
             set("analyze.language", &a.language);
             set("analyze.audio_stream", &a.audio_stream);

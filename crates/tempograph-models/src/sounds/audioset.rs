@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-/// The names of YAMNet's classes, in the network's order (`yamnet_class_map.csv` of TensorFlow's model garden).
+/// The names of the 527 classes, in the order of AudioSet's own index (`class_labels_indices.csv`).
 const NAMES: &str = include_str!("classes.txt");
 
 /// How an event of a class is to be taken.
@@ -30,7 +30,12 @@ pub enum Kind {
 pub struct Class(u16);
 
 impl Class {
-    /// The class at `index` of the network's output.
+    /// All classes, in AudioSet's order.
+    pub fn all() -> impl ExactSizeIterator<Item = Self> {
+        (0..count() as u16).map(Self)
+    }
+
+    /// The class at `index` of AudioSet's order.
     pub fn at(index: usize) -> Option<Self> {
         u16::try_from(index).ok().filter(|&i| usize::from(i) < count()).map(Self)
     }
@@ -45,7 +50,7 @@ impl Class {
         TABLE.names[self.index()]
     }
 
-    /// Its place in the network's output.
+    /// Its place in AudioSet's order.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -338,7 +343,7 @@ mod tests {
 
     #[test]
     fn every_name_of_the_tables_is_a_class_and_branches_nest() {
-        assert_eq!(count(), 521);
+        assert_eq!(count(), 527);
         let ends = BRANCHES.iter().chain(SPEECH).chain(SETTING).chain(MANNER).flat_map(|&(a, b)| [a, b]);
         for name in ends
             .chain(REALMS.iter().copied().flatten().flat_map(|&(a, b)| [a, b]))
@@ -349,7 +354,7 @@ mod tests {
         for &(first, last) in BRANCHES {
             let (first, last) = (class(first), class(last));
             assert!(first <= last, "{first:?}");
-            for other in (0..count()).filter_map(Class::at) {
+            for other in Class::all() {
                 let end = TABLE.last[other.index()];
                 let disjoint = end < first || last < other;
                 let inside = first <= other && end <= last;
@@ -368,12 +373,15 @@ mod tests {
         assert!(class("Dog").children().all(|c| c.name() != "Cat"));
         assert_eq!(class("Siren").parent(), Some(class("Alarm")));
         assert_eq!(class("Music").parent(), None);
-        assert_eq!(Class::at(521), None);
+        assert_eq!(Class::at(527), None);
+        assert_eq!(class("Battle cry").parent(), Some(class("Shout")));
+        assert_eq!(class("Female singing").parent(), Some(class("Singing")));
     }
 
     #[test]
     fn kinds_are_what_they_should_be() {
         assert_eq!(class("Narration, monologue").kind(), Kind::Speech);
+        assert_eq!(class("Male speech, man speaking").kind(), Kind::Speech);
         assert_eq!(class("Beep, bleep").kind(), Kind::Manner);
         assert_eq!(class("Silence").kind(), Kind::Setting);
         assert_eq!(class("Animal").kind(), Kind::Container);

@@ -6,14 +6,10 @@
 use tempograph_core::{
     AudioAnalyzer, AudioBlock, Claim, Error, ErrorKind, MediaTime, Observation, Result, SoundScores, Span,
 };
-use tempograph_models::sounds::{Class, HOP, WINDOW, Yamnet};
+use tempograph_models::sounds::{Class, Tagger, Windows};
 
 use super::recording::{Join, Recording, duration, quantized};
 
-/// The first window begins this many samples before the recording, so that every moment lies in two windows.
-const LEAD: usize = HOP;
-/// A last window holds at least this many samples (0.24 s): fewer are judged by the windows before.
-const LEAST: usize = HOP / 2;
 /// Scores below are not kept: no decision looks at them.
 const LEAST_SCORE: f32 = 0.05;
 /// Windows whose samples all stay within this (−72 dBFS) are silent and spare the network its work.
@@ -23,9 +19,10 @@ const LEVEL: usize = 640;
 /// Loudness of digital silence, dBFS: below the rounding of 16-bit samples.
 const FLOOR_DB: f32 = -100.0;
 
-/// Measures what sounds there are with YAMNet.
+/// Measures what sounds there are.
 pub struct Sounds {
-    yamnet: Yamnet,
+    tagger: Box<dyn Tagger>,
+    windows: Windows,
     recording: Recording,
     /// Windows of it scored so far.
     scored: u64,
@@ -36,14 +33,22 @@ pub struct Sounds {
 }
 
 impl Sounds {
-    /// Measures with `yamnet`.
-    pub fn new(yamnet: Yamnet) -> Self {
-        Self { yamnet, recording: Recording::default(), scored: 0, pending: Vec::new(), levels: Vec::new() }
+    /// Measures with `tagger`.
+    pub fn new(tagger: Box<dyn Tagger>) -> Self {
+        let windows = tagger.windows();
+        let recording = Recording::default();
+        Self { tagger, windows, recording, scored: 0, pending: Vec::new(), levels: Vec::new() }
+    }
+
+    /// What the first window looks at before the recording: its answer begins a hop early, so that every moment lies in
+    /// two answers.
+    fn lead(&self) -> usize {
+        self.windows.hop + self.windows.margin()
     }
 
     fn hear(&mut self, new: impl Iterator<Item = i16>) {
         if self.recording.heard == 0 && self.scored == 0 && self.pending.is_empty() {
-            self.pending.resize(LEAD, 0);
+            self.pending.resize(self.lead(), 0);
         }
         let before = self.recording.heard;
         let old = self.pending.len();
@@ -58,19 +63,23 @@ impl Sounds {
     /// Scores and claims `windows` windows.
     fn score(&mut self, windows: usize, out: &mut Vec<Observation>) -> Result<()> {
         let Some(origin) = self.recording.origin.filter(|_| windows > 0) else { return Ok(()) };
-        let mut claim = SoundScores { window: duration(WINDOW as u64), ..SoundScores::default() };
-        let mut known: Vec<usize> = Vec::new();
-        let silent: Vec<bool> = (0..windows)
-            .map(|w| self.pending[w * HOP..w * HOP + WINDOW].iter().all(|s| s.unsigned_abs() <= SILENT.unsigned_abs()))
-            .collect();
+        let Windows { answer, hop, .. } = self.windows;
+        let margin = self.windows.margin();
+        let mut claim = SoundScores { window: duration(answer as u64), ..SoundScores::default() };
+        let mut known: Vec<Class> = Vec::new();
+        let quiet = |w: usize| {
+            let heard = &self.pending[w * hop + margin..w * hop + margin + answer];
+            heard.iter().all(|s| s.unsigned_abs() <= SILENT.unsigned_abs())
+        };
+        let silent: Vec<bool> = (0..windows).map(quiet).collect();
         let mut first = 0;
         for run in silent.chunk_by(|a, b| a == b) {
             let scores = if run[0] {
                 vec![Vec::new(); run.len()]
             } else {
-                let heard = &self.pending[first * HOP..(first + run.len() - 1) * HOP + WINDOW];
+                let heard = &self.pending[first * hop..first * hop + self.windows.span(run.len())];
                 let heard: Vec<f32> = heard.iter().map(|&s| f32::from(s) / 32_768.0).collect();
-                self.yamnet.score(&heard, run.len(), LEAST_SCORE)?
+                self.tagger.score(&heard, run.len(), LEAST_SCORE)?
             };
             for window in scores {
                 let named = window.into_iter().map(|(class, score)| {
@@ -84,18 +93,20 @@ impl Sounds {
             }
             first += run.len();
         }
-        claim.classes = known.iter().filter_map(|&k| Class::at(k)).map(|c| c.name().to_owned()).collect();
-        let at = |window: u64| origin + duration(window * HOP as u64) - duration(LEAD as u64);
+        claim.classes = known.iter().map(|c| c.name().to_owned()).collect();
+        // Of answers, not of what they rest on.
+        let at = |window: u64| origin + duration(window * hop as u64) - duration(hop as u64);
         let span = Span::new(at(self.scored), at(self.scored + windows as u64));
         out.push(Observation { span, claim: Claim::Sounds(claim) });
         self.scored += windows as u64;
-        self.pending.drain(..windows * HOP);
+        self.pending.drain(..windows * hop);
         Ok(())
     }
 
     /// Scores every window that is whole and claims the loudness so far.
     fn settle(&mut self, out: &mut Vec<Observation>) -> Result<()> {
-        let whole = if self.pending.len() < WINDOW { 0 } else { (self.pending.len() - WINDOW) / HOP + 1 };
+        let Windows { context, hop, .. } = self.windows;
+        let whole = if self.pending.len() < context { 0 } else { (self.pending.len() - context) / hop + 1 };
         self.score(whole, out)?;
         let Some(origin) = self.recording.origin.filter(|_| !self.levels.is_empty()) else { return Ok(()) };
         let levels = std::mem::take(&mut self.levels);
@@ -109,12 +120,14 @@ impl Sounds {
     /// Ends the recording: what is left is heard as if silence followed.
     fn end(&mut self, out: &mut Vec<Observation>) -> Result<()> {
         self.settle(out)?;
-        while self.pending.len() >= LEAST.max(1) && self.recording.origin.is_some() {
+        let Windows { context, hop, .. } = self.windows;
+        // The last answer is about at least half a hop: less is judged by the answers before.
+        while self.pending.len() >= self.windows.margin() + hop / 2 && self.recording.origin.is_some() {
             let rest = self.pending.len();
             // Of the last window only what begins in it is left after it.
-            self.pending.resize(rest.max(WINDOW), 0);
+            self.pending.resize(rest.max(context), 0);
             self.score(1, out)?;
-            self.pending.truncate(rest.saturating_sub(HOP));
+            self.pending.truncate(rest.saturating_sub(hop));
         }
         (self.recording, self.scored) = (Recording::default(), 0);
         self.pending.clear();
@@ -173,7 +186,7 @@ impl AudioAnalyzer for Sounds {
         let (origin, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
         let (heard, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
         let (scored, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
-        if version != VERSION || rest.len() % 2 != 0 || rest.len() > 2 * WINDOW {
+        if version != VERSION || rest.len() % 2 != 0 || rest.len() > 2 * self.windows.context {
             return Err(wrong());
         }
         let origin = Some(MediaTime::from_nanos(i64::from_le_bytes(*origin)));
@@ -195,11 +208,12 @@ const VERSION: u8 = 1;
 mod tests {
     use proptest::prelude::*;
     use tempograph_core::{Session, Tensor, TensorInfo};
+    use tempograph_models::sounds::open;
 
     use super::*;
 
-    /// Stands for the network: a window sounds like its first class by the mean of its picture, and like its second by
-    /// the first frame alone.
+    /// Stands for a network: a window sounds like its first class by the mean of its picture, and like another by the
+    /// first frame alone.
     struct Mean(Vec<TensorInfo>);
 
     impl Session for Mean {
@@ -213,21 +227,32 @@ mod tests {
             None
         }
         fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-            let pictures = inputs[0].as_f32()?.chunks_exact(96 * 64);
-            let n = pictures.len();
-            let mut logits = vec![-20f32; n * 521];
-            for (row, picture) in logits.chunks_exact_mut(521).zip(pictures) {
-                row[0] = picture.iter().sum::<f32>() / picture.len() as f32 / 4.0;
-                row[69] = picture[..64].iter().sum::<f32>() / 64.0;
+            let (input, n) = (inputs[0].as_f32()?, inputs[0].shape()[0]);
+            // YAMNet hears logarithms and gives logits, CED decibels and probabilities.
+            let logits = inputs[0].shape().len() == 4;
+            let classes = if logits { 521 } else { 527 };
+            let heard = |v: &[f32], scale: f32| {
+                let mean = v.iter().sum::<f32>() / v.len() as f32;
+                if logits { mean / scale } else { (mean + 120.0) / 200.0 }
+            };
+            let mut scores = vec![if logits { -20f32 } else { 0.0 }; n * classes];
+            for (row, picture) in scores.chunks_exact_mut(classes).zip(input.chunks_exact(input.len() / n)) {
+                row[0] = heard(picture, 4.0);
+                row[69] = heard(&picture[..64], 1.0);
             }
-            Ok(vec![Tensor::new([n, 521], logits)?])
+            Ok(vec![Tensor::new([n, classes], scores)?])
         }
     }
 
-    fn stage() -> Sounds {
-        let shape = vec![None, Some(1), Some(96), Some(64)];
-        let session = Mean(vec![TensorInfo { name: "patches".to_owned(), shape }]);
-        Sounds::new(Yamnet::new(Box::new(session)).unwrap())
+    const FAMILIES: [&str; 2] = ["yamnet", "ced"];
+
+    fn stage(family: &str) -> Sounds {
+        let shape = match family {
+            "yamnet" => vec![None, Some(1), Some(96), Some(64)],
+            _ => vec![None, None, Some(64)],
+        };
+        let session = Mean(vec![TensorInfo { name: "picture".to_owned(), shape }]);
+        Sounds::new(open(family, Box::new(session)).unwrap())
     }
 
     /// A hum that swells and ebbs, silent in every fifth second.
@@ -266,8 +291,8 @@ mod tests {
         (windows, loudness)
     }
 
-    fn run(blocks: &[AudioBlock]) -> Vec<Observation> {
-        let (mut stage, mut out) = (stage(), Vec::new());
+    fn run(family: &str, blocks: &[AudioBlock]) -> Vec<Observation> {
+        let (mut stage, mut out) = (stage(family), Vec::new());
         for block in blocks {
             stage.push(block, &mut out).unwrap();
         }
@@ -277,59 +302,71 @@ mod tests {
 
     #[test]
     fn every_moment_lies_in_two_windows_and_silence_costs_nothing() {
-        let (windows, levels) = gathered(&run(&[block(0, 10_000)]));
-        let starts: Vec<i64> = windows.iter().map(|w| w.0.nanos() / 1_000_000).collect();
-        assert_eq!(starts[..3], [-480, 0, 480]);
-        assert!((9040..=9760).contains(starts.last().unwrap()), "{starts:?}");
-        assert_eq!(levels.len(), 250);
-        assert!(levels[110] == FLOOR_DB && levels[20] > -20.0, "{} {}", levels[110], levels[20]);
-        // A window wholly within the silent second has no scores: the network was not asked.
-        let silent = windows.iter().find(|w| w.0.nanos() > 4_000_000_000 && w.0.nanos() < 4_020_000_000);
-        assert!(silent.is_none_or(|w| w.1.is_empty()));
-        assert_eq!(gathered(&run(&[block(4100, 800)])).0.iter().filter(|w| !w.1.is_empty()).count(), 0);
+        for family in FAMILIES {
+            let (windows, levels) = gathered(&run(family, &[block(0, 10_000)]));
+            let starts: Vec<i64> = windows.iter().map(|w| w.0.nanos() / 1_000_000).collect();
+            assert_eq!(starts[..3], [-480, 0, 480], "{family}");
+            assert!((9040..=9760).contains(starts.last().unwrap()), "{family}: {starts:?}");
+            assert_eq!(levels.len(), 250);
+            assert!(levels[110] == FLOOR_DB && levels[20] > -20.0, "{} {}", levels[110], levels[20]);
+            // A window wholly within the silent second has no scores: the network was not asked.
+            let silent = windows.iter().find(|w| w.0.nanos() > 4_000_000_000 && w.0.nanos() < 4_020_000_000);
+            assert!(silent.is_none_or(|w| w.1.is_empty()), "{family}");
+            let quiet = gathered(&run(family, &[block(4100, 800)])).0;
+            assert_eq!(quiet.iter().filter(|w| !w.1.is_empty()).count(), 0, "{family}");
+        }
     }
 
     #[test]
     fn a_clip_shorter_than_a_window_is_heard() {
-        let (windows, levels) = gathered(&run(&[block(0, 140)]));
-        assert_eq!((windows.len(), levels.len()), (1, 3));
-        assert!(run(&[]).is_empty());
+        for family in FAMILIES {
+            let (windows, levels) = gathered(&run(family, &[block(0, 140)]));
+            assert_eq!((windows.len(), levels.len()), (1, 3), "{family}");
+            assert!(run(family, &[]).is_empty());
+        }
     }
 
     #[test]
     fn a_long_gap_starts_again_and_a_short_one_is_silence() {
-        let (windows, _) = gathered(&run(&[block(0, 2000), block(2500, 1500), block(60_000, 1500)]));
-        let starts: Vec<i64> = windows.iter().map(|w| w.0.nanos() / 1_000_000).collect();
-        assert!(starts.contains(&59_520) && starts.contains(&60_000), "{starts:?}");
-        let before = starts.iter().filter(|&&s| s < 4000).count();
-        assert_eq!(before, (4000 - 240) / 480 + 2, "{starts:?}");
+        for family in FAMILIES {
+            let (windows, _) = gathered(&run(family, &[block(0, 2000), block(2500, 1500), block(60_000, 1500)]));
+            let starts: Vec<i64> = windows.iter().map(|w| w.0.nanos() / 1_000_000).collect();
+            assert!(starts.contains(&59_520) && starts.contains(&60_000), "{family}: {starts:?}");
+            let before = starts.iter().filter(|&&s| s < 4000).count();
+            assert_eq!(before, (4000 - 240) / 480 + 2, "{family}: {starts:?}");
+        }
     }
 
     #[test]
     fn what_was_kept_by_another_version_is_refused() {
-        assert_eq!(stage().restore(&[9, 9]).unwrap_err().kind(), ErrorKind::InvalidData);
-        assert_eq!(stage().restore(&[VERSION; 100_000]).unwrap_err().kind(), ErrorKind::InvalidData);
+        for family in FAMILIES {
+            assert_eq!(stage(family).restore(&[9, 9]).unwrap_err().kind(), ErrorKind::InvalidData);
+            assert_eq!(stage(family).restore(&[VERSION; 100_000]).unwrap_err().kind(), ErrorKind::InvalidData);
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn a_resumed_run_measures_the_same(lengths in prop::collection::vec(1usize..900, 4..20), cut in 0usize..20) {
+        fn a_resumed_run_measures_the_same(
+            family in prop::sample::select(FAMILIES.to_vec()),
+            lengths in prop::collection::vec(1usize..900, 4..20), cut in 0usize..20,
+        ) {
             let mut at = 0;
             let blocks: Vec<AudioBlock> = lengths.iter().map(|&len| { at += len as i64; block(at - len as i64, len) }).collect();
             let cut = cut.min(blocks.len());
-            let (mut first, mut out) = (stage(), Vec::new());
+            let (mut first, mut out) = (stage(family), Vec::new());
             for block in &blocks[..cut] {
                 first.push(block, &mut out).unwrap();
             }
             first.checkpoint(&mut out).unwrap();
-            let mut second = stage();
+            let mut second = stage(family);
             second.restore(&first.snapshot()).unwrap();
             for block in &blocks[cut..] {
                 second.push(block, &mut out).unwrap();
             }
             second.finish(&mut out).unwrap();
-            prop_assert_eq!(gathered(&out), gathered(&run(&blocks)));
+            prop_assert_eq!(gathered(&out), gathered(&run(family, &blocks)));
         }
     }
 }

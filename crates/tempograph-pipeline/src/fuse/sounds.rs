@@ -12,7 +12,7 @@ use tempograph_core::{
     Claim, MediaTime, Observation, SoundScores, Span,
     timeline::{AudioEvent, AudioEventKind, SoundLabel},
 };
-use tempograph_models::sounds::{Class, Kind};
+use tempograph_models::sounds::{Class, Kind, Scale, scale};
 
 use self::concept::{Candidate, candidates, name, settle};
 pub(super) use self::edges::Levels;
@@ -52,10 +52,18 @@ pub struct SoundOptions {
 
 impl Default for SoundOptions {
     fn default() -> Self {
+        Self::of("yamnet")
+    }
+}
+
+impl SoundOptions {
+    /// For the scores of a network of `family`, which says what is much.
+    pub fn of(family: &str) -> Self {
+        let Scale { on, off, on_over_voice } = scale(family);
         Self {
-            on: 0.5,
-            off: 0.2,
-            on_over_voice: 0.8,
+            on,
+            off,
+            on_over_voice,
             voice_share: 0.5,
             bridge: 1,
             specific: 0.8,

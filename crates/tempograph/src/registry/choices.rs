@@ -7,7 +7,7 @@ use tempograph_pipeline::{
         scenes::Detector,
         track::{TrackOptions, TrackerKind},
     },
-    fuse::{FuseOptions, Heard, HighlightOptions, Weights},
+    fuse::{FuseOptions, Heard, HighlightOptions, SoundOptions, Weights},
     run::Options,
 };
 
@@ -28,6 +28,9 @@ impl Registry {
         let mut fuse = FuseOptions { scene_detector: Some(detectors[0].name().to_owned()), ..FuseOptions::default() };
         fuse.correlations.window = MediaTime::from_secs_f64(s.correlation_window_s.0);
         fuse.highlights = Self::highlights(s)?;
+        // Without a model there are no sounds to decide on.
+        fuse.audio.sounds =
+            self.sound_model().map_or_else(|_| SoundOptions::default(), |m| SoundOptions::of(&m.family));
         Ok(Options {
             scene_detectors: detectors,
             track: TrackOptions {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 use tempograph_core::{Result, Runtime as _, SessionOptions};
 use tempograph_models::{
-    sounds::Yamnet,
+    sounds,
     speakers::{Segmentation, VoiceEmbedder},
+    store::LocatedModel,
     vad::Silero,
     whisper::{Files, TranscribeOptions, Whisper},
 };
@@ -40,19 +41,24 @@ impl Registry {
         })
     }
 
+    /// The network that says what a sound is.
+    pub(super) fn sound_model(&self) -> Result<LocatedModel> {
+        self.named_or_preferred(self.settings.sound_model.as_ref(), "sounds")
+    }
+
     pub(super) fn sound_stage(&self) -> Result<AudioStage> {
-        let model = self.store.preferred("sounds")?;
+        let model = self.sound_model()?;
         let runtime = Arc::clone(&self.runtime);
-        let path = model.main();
+        let (family, path) = (model.family.clone(), model.main());
         Ok(Stage {
             name: "sounds",
             version: 1,
             params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
             models: vec![used(&model)],
             make: Box::new(move || {
-                // A second of sound takes milliseconds: a thread more would only wait.
+                // A second of sound takes milliseconds (CED: 2.1 windows of 12 ms): a thread more would only wait.
                 let session = runtime.get()?.load(&path, &SessionOptions { threads: 1 })?;
-                Ok(Box::new(Sounds::new(Yamnet::new(session)?)) as _)
+                Ok(Box::new(Sounds::new(sounds::open(&family, session)?)) as _)
             }),
         })
     }

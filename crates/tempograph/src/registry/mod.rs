@@ -90,6 +90,7 @@ impl Registry {
             .chain(&settings.text_model)
             .chain(&settings.depth_model)
             .chain(&settings.image_embedder)
+            .chain(&settings.sound_model)
             .chain([&settings.speech_model, &settings.text_embedder])
         {
             store.manifest().get(name)?;
@@ -130,6 +131,9 @@ impl Registry {
         if self.wants("frames") {
             needed.extend(s.image_embedder.as_deref());
         }
+        if self.wants("sounds") {
+            needed.extend(s.sound_model.as_deref());
+        }
         if self.wants("vad") {
             needed.push("silero-vad");
         }
@@ -167,7 +171,7 @@ impl Registry {
             "{:?}",
             (
                 (&s.only, &s.skip, s.fps, &s.scene_detectors, &s.detector, s.confidence),
-                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps, &s.image_embedder),
+                (&s.text_model, s.text_fps, &s.depth_model, s.depth_fps, &s.image_embedder, &s.sound_model),
                 (s.tracker, &s.speech_model, &s.language, s.beam_size, s.audio_stream, s.correlation_window_s),
                 &s.import,
                 (s.ask_backend, &s.ask_vision, &s.ask_chat, &s.ask_structured, &s.ask_text_model),

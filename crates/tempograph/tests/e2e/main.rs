@@ -21,5 +21,6 @@ mod routing;
 mod search;
 mod senses;
 mod support;
+mod tagging;
 mod teller;
 mod voices;

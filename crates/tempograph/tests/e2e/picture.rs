@@ -1,10 +1,8 @@
 //! What is read in pictures, and how deep they are.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use crate::support::{Place, models, read_json, shared_media};
+use crate::support::{Place, install_tiny, models, read_json, shared_media};
 
 /// The texts of an analysis, each with its span.
 fn texts(analysis: &Value) -> Vec<(String, f64, f64)> {
@@ -62,22 +60,6 @@ fn what_stands_in_the_picture_is_read_with_its_time() {
     assert!(found.iter().any(|t| t.0.eq_ignore_ascii_case("caminandes")), "{found:?}");
 }
 
-/// The tiny checkpoint of the model's tests where the store keeps the real one: the same architecture, random weights.
-fn install_tiny_depth(models: &Path) {
-    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tempograph-models/tests/data/depth_tiny.onnx");
-    let folder = models.join("depth-anything-v2-small");
-    std::fs::create_dir_all(&folder).unwrap();
-    let bytes = std::fs::copy(tiny, folder.join("model.onnx")).unwrap();
-    let manifest = include_str!("../../../../assets/models/models.toml");
-    let row = manifest.split("[[model]]").find(|row| row.contains("\"depth-anything-v2-small\"")).unwrap();
-    let sha256 = row.split("sha256 = \"").nth(1).unwrap().split('"').next().unwrap();
-    let record = json!({
-        "pulled": [{"name": "model.onnx", "sha256": sha256, "source": "a test"}],
-        "files": [{"name": "model.onnx", "bytes": bytes, "sha256": sha256}],
-    });
-    std::fs::write(folder.join("installed.json"), record.to_string()).unwrap();
-}
-
 #[test]
 fn depth_is_written_as_numbers_and_pictures_and_told_of_entities() {
     let Some(media) = shared_media() else { return };
@@ -101,7 +83,7 @@ fn depth_is_written_as_numbers_and_pictures_and_told_of_entities() {
     assert!(without["issues"].as_array().unwrap().iter().any(|i| i["stage"] == "depth"), "{}", without["issues"]);
     assert!(without.get("depths").is_none() && !place.path("o/depth").exists());
 
-    install_tiny_depth(&store);
+    install_tiny(&store, "depth-anything-v2-small", "depth_tiny.onnx");
     let (analysis, _) = run(&["--depth-fps", "0.5"]);
     assert_eq!(analysis["issues"], json!([]));
     let mut files: Vec<_> = std::fs::read_dir(place.path("o/depth"))

@@ -84,6 +84,23 @@ pub(crate) fn models() -> Option<PathBuf> {
     named.or(default).filter(|p| p.is_dir())
 }
 
+/// The tiny checkpoint `file` of the models' tests where the store `models` keeps the real one of the model `name`: the same
+/// architecture, random weights.
+pub(crate) fn install_tiny(models: &Path, name: &str, file: &str) {
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tempograph-models/tests/data").join(file);
+    let folder = models.join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let bytes = std::fs::copy(tiny, folder.join("model.onnx")).unwrap();
+    let manifest = include_str!("../../../../assets/models/models.toml");
+    let row = manifest.split("[[model]]").find(|row| row.contains(&format!("name = \"{name}\""))).unwrap();
+    let sha256 = row.split("sha256 = \"").nth(1).unwrap().split('"').next().unwrap();
+    let record = serde_json::json!({
+        "pulled": [{"name": "model.onnx", "sha256": sha256, "source": "a test"}],
+        "files": [{"name": "model.onnx", "bytes": bytes, "sha256": sha256}],
+    });
+    std::fs::write(folder.join("installed.json"), record.to_string()).unwrap();
+}
+
 /// Media with truth beside the checkout.
 pub(crate) fn shared_media() -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|a| a.join("shared/media")).find(|p| p.is_dir());

@@ -86,6 +86,15 @@ fn hysteresis_needs_one_plain_window_and_keeps_the_weak_ones_beside_it() {
 }
 
 #[test]
+fn what_is_much_depends_on_the_family() {
+    let bark: Scores<'_> = &[("Male singing", 0.1), ("Dog", 0.4)];
+    let heard = [claim(0, &[bark, bark])];
+    let by = |family: &str| events(&heard, &[], true, &SoundOptions::of(family)).len();
+    assert_eq!((by("yamnet"), by("ced")), (0, 1));
+    assert_eq!(SoundOptions::of("yamnet"), SoundOptions::default());
+}
+
+#[test]
 fn speech_is_not_told_twice_and_what_stands_out_of_it_is() {
     let speech: Scores<'_> = &[("Speech", 0.99), ("Narration, monologue", 0.6), ("Music", 0.6)];
     let applause: Scores<'_> = &[("Speech", 0.5), ("Applause", 0.9)];
