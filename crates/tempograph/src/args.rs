@@ -214,7 +214,7 @@ pub(crate) struct Search {
     /// With one of these kinds of event, e.g. `approach`
     #[arg(long, value_name = "EVENT,…", value_delimiter = ',')]
     pub(crate) event: Vec<String>,
-    /// By one of these: speech, sound, text, object, event, emotion, description, memory
+    /// By one of these: speech, sound, text, object, event, emotion, description, memory, frame
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub(crate) kind: Vec<String>,
     /// Moments at most
