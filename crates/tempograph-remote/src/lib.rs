@@ -17,6 +17,9 @@ mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[doc(hidden)]
+#[cfg(feature = "conformance")]
+pub use self::net::sse::read_events;
 pub use self::net::{Net, Reply, Timeouts};
 pub use self::secret::Secret;
 

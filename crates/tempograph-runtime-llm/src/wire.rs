@@ -158,6 +158,29 @@ pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<O
     Ok(Some((header, body)))
 }
 
+/// Reads `bytes` as both sides read their pipe, to the end or to the first frame that is wrong, and sends on what was
+/// read: how many frames each side understood. For those who fuzz.
+#[doc(hidden)]
+pub fn each_frame(bytes: &[u8]) -> [usize; 2] {
+    [frames::<ToChild>(bytes), frames::<FromChild>(bytes)]
+}
+
+fn frames<T: Serialize + DeserializeOwned>(mut from: &[u8]) -> usize {
+    let mut count = 0;
+    while let Ok(Some((header, body))) = receive::<T>(&mut from) {
+        let mut again = Vec::new();
+        // What was read can be sent, unless writing it out makes the header too long.
+        if send(&mut again, &header, &body).is_ok() {
+            // A number too large for its type is read as infinite and does not come back.
+            if let Ok(back) = receive::<T>(&mut again.as_slice()) {
+                assert!(back.is_some_and(|(_, b)| b == body), "a frame does not come out as it went in");
+            }
+        }
+        count += 1;
+    }
+    count
+}
+
 /// Exactly `length` bytes, allocated as they come.
 fn exactly(from: &mut impl Read, length: u32) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -193,6 +216,17 @@ mod tests {
             assert!(receive::<FromChild>(&mut hostile.as_slice()).is_err());
         }
         assert!(send(&mut Vec::new(), &ToChild::Stop { call: 0 }, &vec![0; MAX_BODY as usize + 1]).is_err());
+    }
+
+    #[test]
+    fn frames_are_read_to_the_first_that_is_wrong() {
+        let mut pipe = Vec::new();
+        send(&mut pipe, &ToChild::Stop { call: 1 }, &[]).unwrap();
+        send(&mut pipe, &ToChild::Stop { call: 2 }, b"xyz").unwrap();
+        assert_eq!(each_frame(&pipe), [2, 0]);
+        send(&mut pipe, &FromChild::Text("a".to_owned()), &[]).unwrap();
+        assert_eq!(each_frame(&pipe), [2, 0]);
+        assert_eq!(each_frame(b""), [0, 0]);
     }
 
     #[test]

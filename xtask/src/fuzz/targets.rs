@@ -2,6 +2,7 @@
 
 mod answers;
 mod detector;
+mod wires;
 
 use std::io::Cursor;
 
@@ -66,6 +67,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "import-mot", corpus: &[MOT, b"1 -1 10 20 30 40 64\n"], run: |b| import(b, ImportFormat::Mot) },
     Target { name: "import-coco", corpus: &[COCO], run: |b| import(b, ImportFormat::Coco) },
     Target { name: "import-rttm", corpus: &[RTTM], run: |b| import(b, ImportFormat::Rttm) },
+    Target { name: "gguf", corpus: &[wires::GGUF, wires::GGUF_LISTS], run: wires::gguf },
+    Target { name: "events", corpus: wires::EVENTS, run: wires::events },
+    Target { name: "frames", corpus: wires::FRAMES, run: wires::frames },
     Target { name: "answers", corpus: answers::SEEDS, run: answers::run },
     Target { name: "analysis", corpus: &[b"{\"schema\": \"tempograph.analysis/1\"}"], run: analysis },
 ];

@@ -218,7 +218,9 @@ mod tests {
             decibels.frames(&samples[at(0) * HOP..at(0) * HOP + CONTEXT], &mut frames);
             assert_eq!(frames.len(), FRAMES * BANDS);
             let (got, want) = (frames[at(2) * BANDS + at(1)], row[3].as_f64().expect("decibels") as f32);
-            assert!((got - want).abs() < 0.01, "{row}: {got}");
+            // What lies 115 dB below the loudest band of the window is near the rounding of 32-bit floats.
+            let within = if want > -45.0 { 1e-3 } else { 0.1 };
+            assert!((got - want).abs() < within, "{row}: {got}");
         }
     }
 

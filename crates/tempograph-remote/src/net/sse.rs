@@ -76,6 +76,18 @@ impl Events {
     }
 }
 
+/// The events of a stream that came in `pieces`; [`None`] when it is given up. For those who fuzz.
+#[doc(hidden)]
+#[cfg(feature = "conformance")]
+pub fn read_events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<String>> {
+    let (mut events, mut out) = (Events::default(), Vec::new());
+    for piece in pieces {
+        events.push(piece, &mut out).ok()?;
+    }
+    out.extend(events.finish());
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,8 +8,17 @@ use crate::support::{Done, Place, models, read_json, shared_media};
 
 /// What `analyze` makes of `file` with these stages.
 fn analysed(place: &Place, file: &Path, stages: &str) -> Value {
-    let Done { code, err, .. } =
-        place.run(&["analyze", file.to_str().unwrap(), "--only", stages, "--no-annotate", "--out", "o"]);
+    let Done { code, err, .. } = place.run(&[
+        "analyze",
+        file.to_str().unwrap(),
+        "--only",
+        stages,
+        "--no-annotate",
+        "--out",
+        "o",
+        "--sound-model",
+        "yamnet",
+    ]);
     assert_eq!(code, 0, "{err}");
     let analysis = place.json("o/analysis.json");
     assert_eq!(analysis["issues"], serde_json::json!([]));
