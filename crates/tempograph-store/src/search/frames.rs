@@ -137,11 +137,10 @@ impl Library {
             return Ok(Vec::new());
         };
         let scores = file(self, &question.space).scores(&question.vector)?;
-        let allowed = narrowed(connection, space, query)?;
-        let matches = |(position, score): &(usize, f32)| {
-            *score >= question.min_cosine && allowed.as_ref().is_none_or(|a| a.contains(&(*position as i64)))
-        };
-        let mut near: Vec<(usize, f32)> = scores.into_iter().enumerate().filter(matches).collect();
+        // A video's own frames are listed by an index; what lies in a stretch of time is cheaper to see one by one.
+        let mut allowed = if query.videos.is_empty() { None } else { narrowed(connection, space, query)? };
+        let mut near: Vec<(usize, f32)> =
+            scores.into_iter().enumerate().filter(|(_, score)| *score >= question.min_cosine).collect();
         near.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let mut row = connection
             .prepare_cached(
@@ -151,10 +150,18 @@ impl Library {
             .map_err(&failed)?;
         let mut found: Vec<Seen> = Vec::new();
         let mut starts: HashMap<String, Vec<MediaTime>> = HashMap::new();
-        for (position, cosine) in near.into_iter().take(LOOKED_UP) {
-            if found.len() >= wanted {
+        let mut looked_up = 0;
+        for (position, cosine) in near {
+            if allowed.as_ref().is_some_and(|a| !a.contains(&(position as i64))) {
+                continue;
+            }
+            if looked_up == LOOKED_UP && allowed.is_none() {
+                allowed = narrowed(connection, space, query)?;
+            }
+            if found.len() >= wanted || looked_up >= LOOKED_UP * if allowed.is_some() { 2 } else { 1 } {
                 break;
             }
+            looked_up += 1;
             // A place without a frame: its record outlived it.
             let Some((video, span)) = row
                 .query_row(params![space, position as i64], |row| {
@@ -166,6 +173,10 @@ impl Library {
             else {
                 continue;
             };
+            let ends_too_early = query.from.is_some_and(|from| span.end <= from);
+            if ends_too_early || query.to.is_some_and(|to| span.start >= to) {
+                continue;
+            }
             let of_video = starts.entry(video.id.clone()).or_default();
             if of_video.iter().all(|start| start.abs_diff(span.start) >= APART) {
                 of_video.push(span.start);
