@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{MediaTime, Result, Size};
+use crate::{MediaTime, Result, Size, Span};
 
 /// One decoded frame, shared cheaply between analyzers.
 #[derive(Clone)]
@@ -17,6 +17,13 @@ pub struct Frame {
     pub key: bool,
     /// The pixels, upright as displayed.
     pub picture: Arc<dyn Picture>,
+}
+
+impl Frame {
+    /// From when to when it is shown.
+    pub fn span(&self) -> Span {
+        Span::new(self.time, self.time.saturating_add(self.duration))
+    }
 }
 
 impl std::fmt::Debug for Frame {

@@ -98,6 +98,12 @@ impl BoxXyxy {
         if union > 0.0 { inter / union } else { 0.0 }
     }
 
+    /// The box that is `share` (0 to 1) of a straight way from this one to `other`.
+    pub fn toward(self, other: Self, share: f32) -> Self {
+        let (a, b) = (<[f32; 4]>::from(self), <[f32; 4]>::from(other));
+        Self::from([0, 1, 2, 3].map(|i| a[i] + (b[i] - a[i]) * share))
+    }
+
     /// The part inside an image of `size`.
     pub fn clip(self, size: Size) -> Self {
         let (w, h) = (size.width as f32, size.height as f32);
@@ -110,6 +116,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_way_to_a_box_is_straight() {
+        let (a, b) = (BoxXyxy::new(0.0, 10.0, 20.0, 30.0), BoxXyxy::new(8.0, 10.0, 36.0, 50.0));
+        assert_eq!(a.toward(b, 0.25), BoxXyxy::new(2.0, 10.0, 24.0, 35.0));
+        assert_eq!((a.toward(b, 0.0), a.toward(b, 1.0)), (a, b));
+    }
 
     proptest! {
         #[test]

@@ -104,7 +104,7 @@ impl Paths {
             let bbox = match next {
                 Some((to, there)) if !cut(to) => {
                     let share = (time - from).as_secs_f64() / (to - from).as_secs_f64().max(1e-9);
-                    Some(between(here, there, share as f32))
+                    Some(here.toward(there, share as f32))
                 }
                 _ => (time - from <= path.hold && !cut(time)).then_some(here),
             };
@@ -115,11 +115,6 @@ impl Paths {
         shown.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()).then(a.id.cmp(&b.id)));
         shown
     }
-}
-
-fn between(a: BoxXyxy, b: BoxXyxy, share: f32) -> BoxXyxy {
-    let (a, b) = (<[f32; 4]>::from(a), <[f32; 4]>::from(b));
-    BoxXyxy::from([0, 1, 2, 3].map(|i| a[i] + (b[i] - a[i]) * share))
 }
 
 #[cfg(test)]

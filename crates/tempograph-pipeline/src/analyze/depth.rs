@@ -82,7 +82,7 @@ impl FrameAnalyzer for DepthAnalyzer {
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
         let unchanged = self.watch.unchanged(frame)?;
-        let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
+        let span = frame.span();
         if let Some((_, last)) = self.claims.last().filter(|_| unchanged) {
             let again = DepthMap { frame: frame.index, ..last.clone() };
             self.claims.push((span, again));
@@ -144,20 +144,9 @@ pub fn grid(map: &InverseDepth, (low, high): (f32, f32)) -> Vec<u8> {
 mod tests {
     use std::sync::Mutex;
 
-    use tempograph_core::{Picture, Rgb, RgbRequest};
     use tempograph_media::decode_map;
 
-    use super::*;
-
-    struct Grey(u8);
-    impl Picture for Grey {
-        fn size(&self) -> Size {
-            Size::new(64, 36)
-        }
-        fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
-            Ok(Arc::new(Rgb { size: request.size, data: vec![self.0; 3 * request.size.area() as usize] }))
-        }
-    }
+    use super::{super::testing::grey, *};
 
     /// A ramp from left to right that rises with each call.
     struct Ramp(f32);
@@ -193,7 +182,8 @@ mod tests {
                 continue;
             };
             let time = MediaTime::from_millis(1000 * i as i64);
-            let frame = Frame { index: i as u64, time, duration: time, key: false, picture: Arc::new(Grey(level)) };
+            let frame =
+                Frame { index: i as u64, time, duration: time, key: false, picture: grey(level, Size::new(64, 36)) };
             stage.push(&frame, &mut out).expect("it looks");
         }
         stage.finish(&mut out).expect("it ends");

@@ -3,7 +3,7 @@
 //! A frame that looks like the one the detector last saw gets that one's detections again (the [`Gate`]). On a still
 //! picture this saves nearly all of the model's time; on a moving one it costs one look at the luma plane.
 
-use tempograph_core::{Appearance, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
+use tempograph_core::{Appearance, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling};
 use tempograph_models::{
     detect::{Detector, DetectorOptions},
     embed::{ImageEmbedder, View},
@@ -128,7 +128,7 @@ impl FrameAnalyzer for DetectAnalyzer {
             self.last = self.look(frame)?;
         }
         let detections = self.last.clone();
-        let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
+        let span = frame.span();
         out.push(Observation { span, claim: Claim::Detections { frame: frame.index, detections } });
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! The frames where a face was expected and none seen are claimed too: which faces are followed, to whom they belong and
 //! which expressions count is decided in `fuse`.
 
-use tempograph_core::{Claim, FaceSeen, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
+use tempograph_core::{Claim, FaceSeen, Frame, FrameAnalyzer, Observation, Result, Sampling};
 use tempograph_models::faces::FaceSearch;
 
 use super::gate::{Gate, Watch};
@@ -64,7 +64,7 @@ impl FrameAnalyzer for FaceAnalyzer {
             self.tiles = tiles;
         }
         let faces = self.last.clone();
-        let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
+        let span = frame.span();
         out.push(Observation { span, claim: Claim::Faces { frame: frame.index, faces } });
         Ok(())
     }
@@ -87,10 +87,10 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use tempograph_core::{MediaTime, Picture, Rgb, RgbRequest, Session, Size, Tensor, TensorInfo};
+    use tempograph_core::{MediaTime, Session, Size, Tensor, TensorInfo};
     use tempograph_models::faces::{BlazeFace, FaceOptions};
 
-    use super::*;
+    use super::{super::testing::grey, *};
 
     /// A network of 192 or 128 pixels that counts the pictures it is given and sees nothing in them.
     struct Blind(Vec<TensorInfo>, usize, Arc<AtomicUsize>);
@@ -121,17 +121,6 @@ mod tests {
         }
     }
 
-    struct Grey(u8);
-
-    impl Picture for Grey {
-        fn size(&self) -> Size {
-            Size::new(1280, 720)
-        }
-        fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
-            Ok(Arc::new(Rgb { size: request.size, data: vec![self.0; 3 * request.size.area() as usize] }))
-        }
-    }
-
     #[test]
     fn a_still_scene_is_looked_at_once_a_unit_and_small_faces_in_every_second_look() {
         let asked = Arc::new(AtomicUsize::new(0));
@@ -145,7 +134,7 @@ mod tests {
                 stage.checkpoint(&mut out).unwrap();
             }
             let time = MediaTime::from_millis(ms);
-            let picture = Arc::new(Grey(level));
+            let picture = grey(level, Size::new(1280, 720));
             let frame = Frame { index: 0, time, duration: MediaTime::from_millis(40), key: false, picture };
             stage.push(&frame, &mut out).unwrap();
             counts.push(asked.swap(0, Ordering::Relaxed));

@@ -1,6 +1,6 @@
 //! What frames look like: a vector where a shot begins, where it has gone on for a while, and where it changed.
 
-use tempograph_core::{Claim, Frame, FrameAnalyzer, FrameVector, MediaTime, Observation, Result, Sampling, Span};
+use tempograph_core::{Claim, Frame, FrameAnalyzer, FrameVector, MediaTime, Observation, Result, Sampling};
 use tempograph_models::embed::{ImageEmbedder, View};
 
 use super::gate::{Gate, Watch};
@@ -49,7 +49,7 @@ impl FrameAnalyzer for FramesAnalyzer {
             return Ok(());
         }
         let vectors = self.embedder.embed(&[View { frame, region: None }])?;
-        let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
+        let span = frame.span();
         out.extend(vectors.iter().map(|vector| {
             let claim = Claim::FrameVector(FrameVector::new(frame.index, vector));
             Observation { span, claim }
@@ -70,21 +70,9 @@ impl FrameAnalyzer for FramesAnalyzer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use tempograph_core::Size;
 
-    use tempograph_core::{Picture, Rgb, RgbRequest, Size};
-
-    use super::*;
-
-    struct Grey(u8);
-    impl Picture for Grey {
-        fn size(&self) -> Size {
-            Size::new(64, 36)
-        }
-        fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
-            Ok(Arc::new(Rgb { size: request.size, data: vec![self.0; 3 * request.size.area() as usize] }))
-        }
-    }
+    use super::{super::testing::grey, *};
 
     /// Gives how often it was asked.
     struct Counter(f32);
@@ -109,7 +97,7 @@ mod tests {
             };
             let time = MediaTime::from_millis(500 * i as i64);
             let duration = MediaTime::from_millis(40);
-            let frame = Frame { index: i as u64, time, duration, key: false, picture: Arc::new(Grey(level)) };
+            let frame = Frame { index: i as u64, time, duration, key: false, picture: grey(level, Size::new(64, 36)) };
             stage.push(&frame, &mut out).expect("it looks");
         }
         stage.finish(&mut out).expect("it ends");

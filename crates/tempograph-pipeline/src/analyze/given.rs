@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use tempograph_core::{BoxXyxy, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Size, Span};
+use tempograph_core::{BoxXyxy, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Size};
 
 /// The boxes of one frame, and the size of the picture they are in when it is not the video's.
 pub type GivenFrame = (Option<Size>, Detections);
@@ -33,7 +33,7 @@ impl FrameAnalyzer for GivenBoxes {
         let Some((of, detections)) = self.0.get(&frame.index) else { return Ok(()) };
         let size = frame.picture.size();
         let detections = scaled(detections, of.unwrap_or(size), size)?.clip(size);
-        let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
+        let span = frame.span();
         out.push(Observation { span, claim: Claim::Detections { frame: frame.index, detections } });
         Ok(())
     }

@@ -13,6 +13,8 @@ pub mod scenes;
 pub mod sounds;
 pub mod speakers;
 pub mod speech;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod thumbnails;
 pub mod track;

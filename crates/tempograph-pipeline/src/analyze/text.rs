@@ -1,6 +1,6 @@
 //! Text frame by frame: the reader at its rate, spared where nothing changed.
 
-use tempograph_core::{Claim, Frame, FrameAnalyzer, MediaTime, Observation, Result, Sampling, Span, TextLine};
+use tempograph_core::{Claim, Frame, FrameAnalyzer, MediaTime, Observation, Result, Sampling, TextLine};
 use tempograph_models::ocr::Reader;
 
 use super::gate::{Gate, Watch};
@@ -63,7 +63,7 @@ impl FrameAnalyzer for TextAnalyzer {
             self.last = self.reader.read(frame)?;
             self.last.retain(|line| line.confidence >= CONFIDENCE);
         }
-        let span = Span::new(frame.time, frame.time.saturating_add(frame.duration));
+        let span = frame.span();
         out.push(Observation { span, claim: Claim::Texts { frame: frame.index, lines: self.last.clone() } });
         Ok(())
     }
@@ -80,21 +80,9 @@ impl FrameAnalyzer for TextAnalyzer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use tempograph_core::{BoxXyxy, Size};
 
-    use tempograph_core::{BoxXyxy, Picture, Rgb, RgbRequest, Size};
-
-    use super::*;
-
-    struct Grey(u8);
-    impl Picture for Grey {
-        fn size(&self) -> Size {
-            Size::new(64, 36)
-        }
-        fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
-            Ok(Arc::new(Rgb { size: request.size, data: vec![self.0; 3 * request.size.area() as usize] }))
-        }
-    }
+    use super::{super::testing::grey, *};
 
     /// Reads how often it was asked.
     struct Counter(u32);
@@ -117,7 +105,7 @@ mod tests {
             };
             let time = MediaTime::from_millis(1000 * i as i64);
             let duration = MediaTime::from_millis(40);
-            let frame = Frame { index: i as u64, time, duration, key: false, picture: Arc::new(Grey(level)) };
+            let frame = Frame { index: i as u64, time, duration, key: false, picture: grey(level, Size::new(64, 36)) };
             stage.push(&frame, &mut out).expect("it reads");
         }
         let read: Vec<_> = out

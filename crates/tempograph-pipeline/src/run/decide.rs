@@ -77,22 +77,22 @@ impl Gathered {
     }
 
     pub(crate) fn add(&mut self, unit: Unit) {
-        for observation in unit.observations {
-            match &observation.claim {
-                Claim::SceneScores { .. } => self.scene_scores.push(observation),
-                Claim::Detections { .. } => self.detections.push(observation),
-                Claim::VoiceProbabilities { .. } => self.voice.push(observation),
+        for Observation { span, claim } in unit.observations {
+            let list = match claim {
                 Claim::Thumbnail { object, offset, len } => {
-                    let (object, offset, len) = (object.clone(), *offset, *len);
-                    self.thumbnails.push(Shot { span: observation.span, object, offset, len });
+                    self.thumbnails.push(Shot { span, object, offset, len });
+                    continue;
                 }
-                Claim::FrameVector(_) => {
-                    if let Claim::FrameVector(vector) = observation.claim {
-                        self.frames.push((observation.span, vector));
-                    }
+                Claim::FrameVector(vector) => {
+                    self.frames.push((span, vector));
+                    continue;
                 }
-                _ => self.other.push(observation),
-            }
+                Claim::SceneScores { .. } => &mut self.scene_scores,
+                Claim::Detections { .. } => &mut self.detections,
+                Claim::VoiceProbabilities { .. } => &mut self.voice,
+                _ => &mut self.other,
+            };
+            list.push(Observation { span, claim });
         }
     }
 }

@@ -39,8 +39,7 @@ fn stands_for(sights: &[Sight<'_>], from: usize, to: usize) -> bool {
 /// The box on the way from one to the other.
 fn between((from, a): (MediaTime, BoxXyxy), (to, b): (MediaTime, BoxXyxy), time: MediaTime) -> BoxXyxy {
     let share = ((time - from).as_secs_f64() / (to - from).as_secs_f64().max(f64::MIN_POSITIVE)) as f32;
-    let (a, b) = (<[f32; 4]>::from(a), <[f32; 4]>::from(b));
-    BoxXyxy::from([0, 1, 2, 3].map(|i| a[i] + (b[i] - a[i]) * share))
+    a.toward(b, share)
 }
 
 #[cfg(test)]
