@@ -29,8 +29,8 @@ pub(super) struct Files {
 
 #[derive(Default)]
 struct Entry {
-    /// Held while the file is uploaded, so that a second call waits for the first.
-    file: Arc<tokio::sync::Mutex<Option<File>>>,
+    /// Held while the file is uploaded and made ready, so that a second call waits for the first.
+    file: Arc<tokio::sync::Mutex<Option<Stored>>>,
     users: usize,
     /// Rises with every use, so that a pause knows whether it was the last.
     uses: u64,
@@ -42,6 +42,14 @@ pub(super) struct File {
     /// `files/ID`.
     pub(super) name: String,
     pub(super) uri: String,
+}
+
+/// A file that was uploaded whole.
+#[derive(Clone, Debug)]
+struct Stored {
+    file: File,
+    /// Whether the service has said that it can be asked about. A call that was cancelled may have left it before that.
+    ready: bool,
 }
 
 /// The right to use a file during a call.
@@ -85,19 +93,32 @@ impl Files {
         let (files, key, spawner) = (Arc::clone(self), digest.to_owned(), call.spawner().clone());
         call.at_end(move |ended| async move { files.release(&key, ended, &spawner).await });
 
-        let mut file = slot.lock().await;
-        if let Some(file) = &*file {
-            return Ok(Lease { digest: digest.to_owned(), file: file.clone() });
+        let mut stored = slot.lock().await;
+        let lease = |file: &File| Lease { digest: digest.to_owned(), file: file.clone() };
+        let (file, answer) = match &*stored {
+            Some(Stored { file, ready: true }) => return Ok(lease(file)),
+            Some(Stored { file, ready: false }) => (file.clone(), Value::Null),
+            None => {
+                let session = Arc::new(Mutex::new(Session::None));
+                let (endpoint, cancelled) = (self.endpoint.clone(), Arc::clone(&session));
+                call.at_end(move |_| async move { upload::abandon(&endpoint, &cancelled).await });
+                let pause = self.poll / RESUMES_A_POLL;
+                let (sent, answer) = upload::upload(&self.endpoint, path, mime, pause, &session).await?;
+                // From here on the file is deleted with the entry, however the call ends.
+                *stored = Some(Stored { file: sent.clone(), ready: false });
+                *session.lock() = Session::None;
+                (sent, answer)
+            }
+        };
+        if let Err(error) = self.until_active(&file, answer).await {
+            // Nobody is to ask about it any more: whoever waits for it, or comes next, sends it anew.
+            *stored = None;
+            let endpoint = self.endpoint.clone();
+            call.at_end(move |_| async move { delete(&endpoint, &file.name).await });
+            return Err(error);
         }
-        let session = Arc::new(Mutex::new(Session::None));
-        let (endpoint, cancelled) = (self.endpoint.clone(), Arc::clone(&session));
-        call.at_end(move |_| async move { upload::abandon(&endpoint, &cancelled).await });
-        let (sent, answer) = upload::upload(&self.endpoint, path, mime, self.poll / RESUMES_A_POLL, &session).await?;
-        // From here on the file is deleted with the entry, however the call ends.
-        *file = Some(sent.clone());
-        *session.lock() = Session::None;
-        self.until_active(&sent, answer).await?;
-        Ok(Lease { digest: digest.to_owned(), file: sent })
+        *stored = Some(Stored { file: file.clone(), ready: true });
+        Ok(lease(&file))
     }
 
     /// Forgets a file that the service no longer has.
@@ -105,13 +126,14 @@ impl Files {
         let slot = self.known.lock().get(&lease.digest).map(|e| Arc::clone(&e.file));
         let Some(slot) = slot else { return };
         // Whoever holds the lock is uploading it anew already.
-        if let Ok(mut file) = slot.try_lock()
-            && file.as_ref().is_some_and(|f| f.name == lease.file.name)
+        if let Ok(mut stored) = slot.try_lock()
+            && stored.as_ref().is_some_and(|s| s.file.name == lease.file.name)
         {
-            *file = None;
+            *stored = None;
         }
     }
 
+    /// Waits until `file`, of which the service said `answer` last, can be asked about.
     async fn until_active(&self, file: &File, mut answer: Value) -> Result<(), CallError> {
         let mut pause = self.poll;
         loop {
@@ -168,9 +190,9 @@ impl Files {
             }
         };
         let Some(slot) = slot else { return };
-        let file = slot.lock().await.take();
-        if let Some(file) = file {
-            delete(&self.endpoint, &file.name).await;
+        let stored = slot.lock().await.take();
+        if let Some(stored) = stored {
+            delete(&self.endpoint, &stored.file.name).await;
         }
     }
 }

@@ -304,7 +304,7 @@ impl Service {
             Some(Fault::Hang) => return connection.hang(),
             _ => {}
         }
-        if uris.iter().any(|name| self.files.lock().get(name).is_none_or(|f| f.polls > 0)) {
+        if uris.iter().any(|name| self.files.lock().get(name).is_none_or(|f| f.polls > 0 || f.unusable)) {
             return connection.json(
                 400,
                 &[],

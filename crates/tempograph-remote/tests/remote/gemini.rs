@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tempograph_core::{
     ErrorKind,
-    vlm::{Chunk, Vlm as _},
+    vlm::{Chunk, ChunkStream, Vlm as _},
 };
 use tempograph_remote::{
     Net,
@@ -28,6 +28,17 @@ fn video() -> (TempDir, PathBuf, Vec<u8>) {
 
 fn keeping(server: &FakeGemini) -> GeminiOptions {
     GeminiOptions { keep_uploads: Duration::from_secs(600), ..server.options() }
+}
+
+/// Whether the answer is heard to its end.
+fn answers(mut stream: ChunkStream) -> bool {
+    loop {
+        match next(&mut stream) {
+            Some(Ok(Chunk::Done(_))) => return true,
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return false,
+        }
+    }
 }
 
 fn gone(server: &FakeGemini) -> bool {
@@ -90,6 +101,35 @@ fn two_calls_at_once_share_one_upload() {
         }
     });
     assert_eq!(server.log().count("uploaded"), 1);
+}
+
+#[test]
+fn a_video_that_could_not_be_made_ready_is_sent_anew_by_whoever_asks_next() {
+    let ((_folder, path, _), net, server) = (video(), Net::new(), FakeGemini::start());
+    // Nothing lies between the two questions: the second may come before the useless file is deleted.
+    for _ in 0..5 {
+        let model = Gemini::new(keeping(&server), &net).unwrap();
+        server.script().fail(Fault::UnusableFile);
+        let (_, error) = failure(model.generate(about(&path)));
+        assert_eq!(error.error.kind(), ErrorKind::BackendRefused, "{error}");
+        hear(model.generate(about(&path)));
+    }
+    assert!(net.shutdown(Duration::from_secs(5)));
+    assert_eq!(server.files(), 0, "{:?}", server.log().events());
+}
+
+#[test]
+fn who_waits_for_an_upload_that_is_of_no_use_sends_it_anew() {
+    let ((_folder, path, _), net, server) = (video(), Net::new(), FakeGemini::start());
+    let model = Gemini::new(keeping(&server), &net).unwrap();
+    server.script().fail(Fault::UnusableFile);
+    let answered = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..2).map(|_| scope.spawn(|| answers(model.generate(about(&path))))).collect();
+        asked.into_iter().filter_map(|asking| asking.join().ok()).filter(|well| *well).count()
+    });
+    assert_eq!((answered, server.log().count("uploaded")), (1, 2), "{:?}", server.log().events());
+    assert!(net.shutdown(Duration::from_secs(5)));
+    assert_eq!(server.files(), 0, "{:?}", server.log().events());
 }
 
 #[test]
