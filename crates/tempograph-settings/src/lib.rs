@@ -126,8 +126,8 @@ settings! {
     scene_detectors: List = "analyze.scene_detectors", "adaptive";
     /// Detector model. Unset: the best one present.
     detector: Option<String> = "analyze.detector", "";
-    /// Confidence a track needs to start, 0 to 1.
-    confidence: Between<0, 1> = "analyze.confidence", "0.35";
+    /// Confidence a track needs to start, 0 to 1. Unset: 0.35, and 0.6 for boxes that are imported.
+    confidence: Option<Between<0, 1>> = "analyze.confidence", "";
     /// How objects are followed: `bytetrack` or `sort`.
     tracker: TrackerName = "analyze.tracker", "bytetrack";
     /// Text reading model. Unset: the best one present.

@@ -17,8 +17,8 @@ use tempograph_export::{
     import::{self, ImportFormat, Imported},
 };
 use tempograph_pipeline::{
-    analyze::given::GivenBoxes,
-    run::{FrameStage, Given, Stage, Stages},
+    analyze::{given::GivenBoxes, track::TrackOptions},
+    run::{FrameStage, Given, Options, Stage, Stages},
 };
 
 use crate::settings::{List, Settings};
@@ -78,6 +78,16 @@ impl Imports {
         settings
     }
 
+    /// How to decide from what was brought: boxes of who knows which detector are followed as ByteTrack's paper has it,
+    /// unless the settings say how sure they must be.
+    pub(crate) fn decide(&self, mut options: Options, settings: &Settings) -> Options {
+        options.heard.words |= self.has("speech");
+        if self.has("detect") && settings.confidence.is_none() {
+            options.track = TrackOptions { tracker: options.track.tracker, ..TrackOptions::default() };
+        }
+        options
+    }
+
     /// Puts the files' claims among the stages of the video at `path`, whose clock begins at `start`.
     ///
     /// # Errors
@@ -94,7 +104,7 @@ impl Imports {
                         sampling: Sampling::Every,
                         stage: Stage {
                             name: "detect",
-                            version: 1,
+                            version: 2,
                             params: json!({"import": import.format.to_string()}),
                             models: vec![source],
                             make: Box::new(move || Ok(Box::new(GivenBoxes::new(frames)) as _)),

@@ -217,8 +217,7 @@ impl Job<'_> {
                 self.display.note(line);
             }
         };
-        let mut options = self.registry.options()?;
-        options.heard.words |= self.imports.has("speech");
+        let options = self.imports.decide(self.registry.options()?, self.settings);
         let mut stages = self.registry.stages(self.library)?;
         self.imports.apply(&mut stages, self.path, info.start)?;
         let asking = asking::asking(self.settings, self.registry, &mut stages)?;

@@ -14,6 +14,9 @@ use tempograph_pipeline::{
 use super::Registry;
 use crate::settings::Settings;
 
+/// Confidence a track of a detector here needs to start, unless the settings say: what NanoDet-g does best with.
+const CONFIDENCE: f32 = 0.35;
+
 impl Registry {
     /// How to decide, from the settings.
     pub(crate) fn options(&self) -> Result<Options> {
@@ -24,7 +27,7 @@ impl Registry {
             return Err(Error::new(ErrorKind::Config, "setting `analyze.scene_detectors` names none")
                 .with_hint("leave the stage out with `--skip scenes` instead"));
         }
-        let confidence = s.confidence.0 as f32;
+        let confidence = s.confidence.map_or(CONFIDENCE, |c| c.0 as f32);
         let mut fuse = FuseOptions { scene_detector: Some(detectors[0].name().to_owned()), ..FuseOptions::default() };
         fuse.correlations.window = MediaTime::from_secs_f64(s.correlation_window_s.0);
         fuse.highlights = Self::highlights(s)?;

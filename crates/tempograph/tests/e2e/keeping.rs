@@ -189,6 +189,37 @@ fn boxes_that_people_bring_are_tracks_and_come_back() {
     assert_eq!(std::fs::read_to_string(place.path("again.txt")).unwrap(), boxes());
 }
 
+/// Boxes of a benchmark go on beyond the picture's edge. They come back as they were brought, are tracked so, and score
+/// as the same boxes do.
+#[test]
+fn boxes_beyond_the_edge_are_kept() {
+    let Some(place) = told("25") else { return };
+    let line = |i: usize| format!("{i},-1,{},61,60,40,0.9,dog\n", 2 * i as i64 - 59);
+    std::fs::write(place.path("out.txt"), (1..=100).map(line).collect::<String>()).unwrap();
+    let truth = |i: usize| format!("{i},7,{},61,60,40,1,dog\n", 2 * i as i64 - 59);
+    std::fs::write(place.path("truth.txt"), (1..=100).map(truth).collect::<String>()).unwrap();
+    assert_eq!(analyze(&place, &["--import", "mot=out.txt"]).code, 0);
+    let done = place.run(&["eval", "mot", "--truth", "truth.txt", "tempograph-out/a/detections.jsonl"]);
+    let scores: Value = serde_json::from_str(&done.out).unwrap();
+    // Of the first box nothing is in the picture.
+    assert_eq!((&scores["num_switches"], &scores["num_false_positives"]), (&0.into(), &0.into()), "{scores}");
+    assert!(scores["idf1"].as_f64().unwrap() > 0.97, "{scores}");
+}
+
+/// How sure boxes of an unknown detector must be is ByteTrack's default, and can be said.
+#[test]
+fn unsure_boxes_of_others_start_no_track_unless_asked_to() {
+    let Some(place) = told("25") else { return };
+    let line = |i: usize| format!("{i},-1,{},61,60,40,0.5,dog\n", 2 * i);
+    std::fs::write(place.path("unsure.txt"), (1..=100).map(line).collect::<String>()).unwrap();
+    let tracks = |extra: &[&str]| {
+        let done = analyze(&place, &[&["--import", "mot=unsure.txt"], extra].concat());
+        assert_eq!(done.code, 0, "{}", done.err);
+        place.json("tempograph-out/a/analysis.json")["tracks"].as_array().unwrap().len()
+    };
+    assert_eq!((tracks(&[]), tracks(&["--confidence", "0.3"])), (0, 1));
+}
+
 #[test]
 fn turns_name_the_speech_of_subtitles() {
     let Some(place) = told("25") else { return };
