@@ -26,6 +26,9 @@ pub struct Turn {
 /// Turns by recording.
 pub type Recordings = BTreeMap<String, Vec<Turn>>;
 
+/// Scored stretches by recording, `(start, end)` in seconds.
+pub type Stretches = BTreeMap<String, Vec<(f64, f64)>>;
+
 /// How to score.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DerOptions {
@@ -90,17 +93,39 @@ pub fn score(truth: &[Turn], found: &[Turn], options: &DerOptions) -> Result<Der
     Ok(sums.scores())
 }
 
-/// Scores the recordings of `truth` together; a recording that `found` lacks is all missed.
+/// Scores the recordings of `truth` together; a recording that `found` lacks is all missed. With `uem`, what it does not
+/// list is not scored.
 ///
-/// When both hold just one recording their names need not agree.
+/// Where two of them hold just one recording each, its names need not agree.
 ///
 /// # Errors
-/// As [`score`].
-pub fn score_all(truth: &Recordings, found: &Recordings, options: &DerOptions) -> Result<DerScores> {
+/// As [`score`]; [`ErrorKind::Usage`] when the one recording of `found` is none of several of `truth`.
+pub fn score_all(
+    truth: &Recordings,
+    found: &Recordings,
+    uem: Option<&Stretches>,
+    options: &DerOptions,
+) -> Result<DerScores> {
+    fn of<'a, T>(all: &'a BTreeMap<String, Vec<T>>, name: &str, alone: bool) -> Option<&'a [T]> {
+        let only = (alone && all.len() == 1).then(|| all.values().next()).flatten();
+        only.or_else(|| all.get(name)).map(Vec::as_slice)
+    }
+    let alone = truth.len() == 1;
+    if !alone && found.len() == 1 && found.keys().all(|name| !truth.contains_key(name)) {
+        let names: Vec<&str> = truth.keys().map(String::as_str).collect();
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "the truth is of several recordings, and the result names none of them",
+        )
+        .with_hint(format!("choose one with `--video`: {}", names.join(", "))));
+    }
     let mut sums = Sums::default();
     for (name, turns) in truth {
-        let only = (truth.len() == 1 && found.len() == 1).then(|| found.values().next()).flatten();
-        sums.add(turns, only.or_else(|| found.get(name)).map_or(&[], Vec::as_slice), options)?;
+        let mut options = options.clone();
+        if let Some(uem) = uem {
+            options.uem = Some(of(uem, name, alone).unwrap_or_default().to_vec());
+        }
+        sums.add(turns, of(found, name, alone).unwrap_or_default(), &options)?;
     }
     Ok(sums.scores())
 }
@@ -330,14 +355,15 @@ pub fn from_rttm(text: &str) -> Result<Recordings> {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidData`] with the line that is not of that form.
-pub fn from_uem(text: &str) -> Result<Vec<(f64, f64)>> {
-    let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty() && !l.starts_with(";;"));
-    lines
-        .map(|(n, line)| match line.split_whitespace().collect::<Vec<_>>()[..] {
-            [_, _, start, end] => Ok((seconds(start, n)?, seconds(end, n)?)),
-            _ => Err(bad_line(n + 1, "expected `file channel start end`")),
-        })
-        .collect()
+pub fn from_uem(text: &str) -> Result<Stretches> {
+    let mut out = Stretches::new();
+    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty() && !l.starts_with(";;")) {
+        let [name, _, start, end] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            return Err(bad_line(n + 1, "expected `file channel start end`"));
+        };
+        out.entry(name.to_owned()).or_default().push((seconds(start, n)?, seconds(end, n)?));
+    }
+    Ok(out)
 }
 
 fn seconds(field: &str, line: usize) -> Result<f64> {

@@ -1,6 +1,6 @@
 //! Scoring by name: what `tempograph eval KIND --truth T FILE` does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -26,8 +26,8 @@ pub struct EvalOptions {
     pub collar: f64,
     /// `der`: leave out where truth speakers overlap.
     pub skip_overlap: bool,
-    /// `der`: stretches to score, `(start, end)` in seconds.
-    pub uem: Option<Vec<(f64, f64)>>,
+    /// `der`: a NIST UEM file with the stretches to score; from the first turn to the last when not given.
+    pub uem: Option<PathBuf>,
     /// `mot`: least IoU of a match.
     pub iou: f64,
     /// `mot`: classes to score; all when empty.
@@ -36,7 +36,7 @@ pub struct EvalOptions {
     pub tolerance: f64,
     /// `scenes`: frames a second, where neither file says.
     pub fps: Option<f64>,
-    /// `scenes`: which video of a file with several; from `analysis.json` when not given.
+    /// `scenes`, `der`: which one of a file with several; from `analysis.json` when not given.
     pub video: Option<String>,
     /// `depth`: what the maps hold and what is fitted.
     pub depth: DepthOptions,
@@ -128,8 +128,18 @@ pub fn run(kind: &str, truth: &Path, file: &Path, options: &EvalOptions) -> Resu
             json(&wer::score(&text(truth)?, &text(file)?)?)
         }
         "der" => {
-            let o = DerOptions { collar: options.collar, skip_overlap: options.skip_overlap, uem: options.uem.clone() };
-            json(&der::score_all(&turns(truth)?, &turns(file)?, &o)?)
+            let o = DerOptions { collar: options.collar, skip_overlap: options.skip_overlap, uem: None };
+            let uem = options.uem.as_deref().map(|path| der::from_uem(&read_text(path)?).map_err(in_file(path)));
+            let mut t = turns(truth)?;
+            if let Some(name) = &options.video {
+                let one = t.remove_entry(name).ok_or_else(|| {
+                    let names: Vec<&str> = t.keys().map(String::as_str).collect();
+                    Error::new(ErrorKind::Usage, format!("no recording {name} in {}", truth.display()))
+                        .with_hint(format!("it has {}", names.join(", ")))
+                })?;
+                t = der::Recordings::from([one]);
+            }
+            json(&der::score_all(&t, &turns(file)?, uem.transpose()?.as_ref(), &o)?)
         }
         "ap" => {
             let t = ap::truth(&read_text(truth)?).map_err(in_file(truth))?;
@@ -187,6 +197,28 @@ mod tests {
         assert_eq!(scores["num_misses"], 1, "a box without a track is no answer");
         let cats = EvalOptions { labels: vec!["cat".into()], ..EvalOptions::default() };
         assert_eq!(run("mot", &truth, &file, &cats).expect("scores")["num_predictions"], 0);
+    }
+
+    #[test]
+    fn one_recording_of_several_is_scored_where_the_uem_says() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let [truth, file, uem] = ["t.rttm", "analysis.json", "t.uem"].map(|name| dir.path().join(name));
+        let turn = |name: &str, start: u32| format!("SPEAKER {name} 1 {start} 10 <NA> <NA> A <NA> <NA>\n");
+        std::fs::write(&truth, turn("a", 0) + &turn("b", 20)).expect("written");
+        let analysis = r#"{"speakers": [{"speaker": "Speaker 1", "start_s": 22.0, "end_s": 40.0}]}"#;
+        std::fs::write(&file, analysis).expect("written");
+        std::fs::write(&uem, "a 1 0 10\nb 1 21 30\n").expect("written");
+
+        let several = run("der", &truth, &file, &EvalOptions::default()).expect_err("which of the two is not said");
+        assert!(several.kind() == ErrorKind::Usage && several.hint().is_some_and(|h| h.contains("a, b")), "{several}");
+        let of = |video: &str| EvalOptions { video: Some(video.to_owned()), ..EvalOptions::default() };
+        let none = run("der", &truth, &file, &of("c")).expect_err("is not in the truth");
+        assert!(none.hint().is_some_and(|h| h.contains("a, b")), "{none}");
+        let whole = run("der", &truth, &file, &of("b")).expect("scores");
+        assert_eq!((&whole["missed_s"], &whole["false_alarm_s"]), (&2.0.into(), &10.0.into()), "{whole}");
+        let within = run("der", &truth, &file, &EvalOptions { uem: Some(uem), ..of("b") }).expect("scores");
+        assert_eq!((&within["missed_s"], &within["false_alarm_s"]), (&1.0.into(), &0.0.into()), "{within}");
+        assert_eq!(within["total_s"], 9.0, "{within}");
     }
 
     #[test]

@@ -273,6 +273,9 @@ pub(crate) struct Eval {
     /// der: seconds around each boundary that are not scored, in all
     #[arg(long, value_name = "SECONDS")]
     pub(crate) collar: Option<f64>,
+    /// der: NIST UEM file with the stretches to score [default: first turn to last]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) uem: Option<PathBuf>,
     /// mot: IoU that counts as a match
     #[arg(long)]
     pub(crate) iou: Option<f64>,
@@ -282,7 +285,7 @@ pub(crate) struct Eval {
     /// scenes: frames a second, where neither file says
     #[arg(long)]
     pub(crate) fps: Option<f64>,
-    /// scenes: which video of a truth file with several
+    /// scenes, der: which video of a truth file with several
     #[arg(long, value_name = "NAME")]
     pub(crate) video: Option<String>,
     /// der: leave out where speakers of the truth overlap

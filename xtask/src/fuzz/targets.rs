@@ -142,9 +142,9 @@ fn tracks(bytes: &[u8]) {
 
 fn turns(bytes: &[u8]) {
     let text = text(bytes);
-    der::from_uem(&text).ok();
+    let uem = der::from_uem(&text).ok();
     if let Ok(turns) = der::from_rttm(&text) {
-        der::score_all(&turns, &turns, &der::DerOptions::default()).ok();
+        der::score_all(&turns, &turns, uem.as_ref(), &der::DerOptions::default()).ok();
     }
 }
 

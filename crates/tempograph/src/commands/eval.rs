@@ -17,6 +17,7 @@ pub(crate) fn run(args: &args::Eval) -> Result<u8> {
         tolerance: args.tolerance.unwrap_or(defaults.tolerance),
         fps: args.fps,
         video: args.video.clone(),
+        uem: args.uem.clone(),
         ..defaults
     };
     options.set_depth(&args.depth_truth, &args.depth_result, &args.align)?;
