@@ -1,8 +1,8 @@
 //! What a model is to answer of a window, and what of it becomes a claim.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use tempograph_core::{MediaTime, Third, ToldEntity, ToldEvent, ToldScene, WindowTold};
+use tempograph_core::{MediaTime, Third, ToldEntity, ToldEvent, ToldScene, WindowTold, timeline::VisualEventKind};
 
 use super::{context::plain, loops::prose, put::Edges, structured::TimeText, windows::Window};
 
@@ -52,6 +52,7 @@ pub(crate) struct EntityAnswer {
     pub(crate) description: String,
     /// `left`, `centre` or `right`.
     #[serde(default)]
+    #[schemars(schema_with = "asked_or_accepted::<Option<Third>, Option<String>>")]
     pub(crate) position: Option<String>,
 }
 
@@ -60,6 +61,7 @@ pub(crate) struct EntityAnswer {
 pub(crate) struct EventAnswer {
     /// `approach`, `depart`, `interact`, `follow`, `idle`, `group`, `avoid`, `chase` or `observe`.
     #[serde(rename = "type")]
+    #[schemars(schema_with = "asked_or_accepted::<VisualEventKind, String>")]
     pub(crate) kind: String,
     /// Ids of entities, the one who acts first.
     pub(crate) entities: Vec<String>,
@@ -73,6 +75,16 @@ pub(crate) struct EventAnswer {
     /// 0 to 1.
     #[serde(default)]
     pub(crate) confidence: Option<f32>,
+}
+
+/// Names that a constrained decoder is held to, where any word is accepted from a model that is not: `walks away` is
+/// understood as well as `depart`.
+fn asked_or_accepted<Asked: JsonSchema, Accepted: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    if generator.contract().is_serialize() {
+        generator.subschema_for::<Asked>()
+    } else {
+        generator.subschema_for::<Accepted>()
+    }
 }
 
 impl WindowAnswer {
@@ -141,6 +153,23 @@ mod tests {
     use tempograph_core::Span;
 
     use super::*;
+    use crate::ask::structured::Structured;
+
+    #[test]
+    fn names_are_asked_for_and_words_accepted() {
+        let form = Structured::<WindowAnswer>::new("window").unwrap();
+        let asked = &form.schema().schema;
+        let names = |of: &str, property: &str| {
+            let property = &asked["properties"][of]["items"]["properties"][property];
+            property.get("anyOf").map_or(property, |either| &either[0])["enum"].as_array().map_or(0, Vec::len)
+        };
+        assert_eq!((names("events", "type"), names("entities", "position")), (9, 3), "{asked}");
+        let read = form.read(
+            r#"{"summary": "", "entities": [{"id": "N1", "label": "dog", "position": "far left"}],
+                "events": [{"type": "walks away", "entities": ["N1"], "start": 1, "end": 2}]}"#,
+        );
+        assert_eq!(read.expect("other words are accepted").value.events[0].kind, "walks away");
+    }
 
     #[test]
     fn answers_become_bounded_claims() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tempograph_core::{
     MediaTime, Span, Timeline, ToldEvent, WindowTold,
-    timeline::{Evidence, VisualEvent, VisualEventKind as Kind},
+    timeline::{Evidence, Track, VisualEvent, VisualEventKind as Kind},
 };
 
 use super::{
@@ -108,26 +108,50 @@ pub(super) fn of(
                 }
             }
         }
+        let span = settled(event.span, window);
+        // Who was shown no frame knows of nobody but those that are tracked, while they are.
+        if told.frames_s.is_empty() {
+            who.retain(|id| {
+                let there = tracks_of(timeline, std::slice::from_ref(id), span).next().is_some();
+                if !there {
+                    unknown += 1;
+                    refused.absent.push(format!("{id} ({})", windows::id(told.window)));
+                }
+                there
+            });
+        }
         // Without the one that was made up, half an event is left.
         if who.is_empty() || unknown > 0 && needs_two(kind) && who.len() < 2 {
             continue;
         }
-        events.push(believed(timeline, window, told, event, kind, who));
+        events.push(believed(timeline, span, told, event, kind, who));
     }
     events
 }
 
+/// What of `said` lies in the window; all of it where nothing does.
+fn settled(said: Span, window: Span) -> Span {
+    let inside = said.intersect(window).unwrap_or(window);
+    let end = inside.end.max(inside.start + SHORTEST).min(window.end);
+    Span::new(inside.start.min(end), end)
+}
+
+/// The tracks of these entities that are seen in `span`.
+fn tracks_of<'a>(timeline: &'a Timeline, who: &'a [String], span: Span) -> impl Iterator<Item = &'a Track> {
+    timeline
+        .tracks
+        .iter()
+        .filter(move |t| t.entity.as_ref().is_some_and(|e| who.contains(e)) && t.span.intersect(span).is_some())
+}
+
 fn believed(
     timeline: &Timeline,
-    window: Span,
+    span: Span,
     told: &WindowTold,
     event: &ToldEvent,
     kind: Kind,
     who: Vec<String>,
 ) -> VisualEvent {
-    let inside = event.span.intersect(window).unwrap_or(window);
-    let end = inside.end.max(inside.start + SHORTEST).min(window.end);
-    let span = Span::new(inside.start.min(end), end);
     let mut frames_s: Vec<MediaTime> = told.frames_s.iter().copied().filter(|t| span.contains(*t)).collect();
     if frames_s.is_empty() {
         let middle = MediaTime::from_nanos((span.start.nanos() + span.end.nanos()) / 2);
@@ -135,13 +159,10 @@ fn believed(
     }
     let step = frames_s.len().div_ceil(FRAMES).max(1);
     let frames_s = frames_s.into_iter().step_by(step).collect();
-    let there = |t: &&tempograph_core::timeline::Track| {
-        t.entity.as_ref().is_some_and(|e| who.contains(e)) && t.span.intersect(span).is_some()
-    };
     VisualEvent {
         id: String::new(),
         kind,
-        evidence: Evidence { frames_s, tracks: timeline.tracks.iter().filter(there).map(|t| t.id).collect() },
+        evidence: Evidence { frames_s, tracks: tracks_of(timeline, &who, span).map(|t| t.id).collect() },
         entities: who,
         span,
         description: event.description.clone(),

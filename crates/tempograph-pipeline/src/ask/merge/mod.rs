@@ -24,6 +24,7 @@ const NAMED: usize = 5;
 struct Refused {
     ids: Vec<String>,
     kinds: Vec<String>,
+    absent: Vec<String>,
     crowd: Vec<String>,
 }
 
@@ -96,6 +97,7 @@ impl Refused {
         };
         say("the model named what is neither tracked nor shown, which was left out", &self.ids);
         say("the model told of events of kinds that are not known, which were left out", &self.kinds);
+        say("the model told of events of who is not seen at the time, which were left out", &self.absent);
         say("the model told of more entities than are kept", &self.crowd);
         issues
     }

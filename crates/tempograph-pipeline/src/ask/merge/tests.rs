@@ -128,6 +128,24 @@ fn without_an_id_label_time_and_position_decide() {
 }
 
 #[test]
+fn without_frames_only_who_is_tracked_at_the_time_does_anything() {
+    let (mut t, places) = street();
+    t.tracks[1].span = span(0, 4);
+    let mut w = told(0);
+    w.events = vec![event("idle", &["T2"], span(10, 20)), event("approach", &["T1", "T2"], span(10, 20))];
+    w.events.push(event("observe", &["T1"], span(10, 20)));
+    let mut shown = t.clone();
+    assert!(merge(&mut shown, &[(span(0, 30), w.clone())], &places).is_empty());
+    assert_eq!(shown.visual_events.len(), 3, "who sees frames may see whom no track follows");
+    w.frames_s.clear();
+    let issues = merge(&mut t, &[(span(0, 30), w)], &places);
+    assert_eq!(issues.len(), 1);
+    assert!(issues[0].message.ends_with("left out: E2 (W1), E2 (W1)"), "{}", issues[0].message);
+    assert_eq!(t.visual_events.len(), 1, "{:?}", t.visual_events);
+    assert_eq!((t.visual_events[0].kind, &t.visual_events[0].evidence.tracks[..]), (Kind::Observe, &[1][..]));
+}
+
+#[test]
 fn what_is_made_up_becomes_an_issue() {
     let (mut t, places) = street();
     let mut w = told(0);

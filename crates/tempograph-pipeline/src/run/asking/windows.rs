@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Raised whenever other questions are put, or other claims made of the answers, than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Issues about single windows before the rest are only counted.
 const TOLD: usize = 5;
 
