@@ -4,6 +4,7 @@ mod edges;
 mod hash;
 mod hist;
 mod hsv;
+mod pairs;
 mod resize;
 mod shrink;
 mod ycbcr;

@@ -5,19 +5,11 @@ use tempograph_core::Size;
 use super::shrink::Small;
 
 const SHIFT: u32 = 12;
-/// `255 / v` and `180 / (6 d)` in 4096ths, rounded; entry 0 is 0.
-const SATURATION: [i32; 256] = reciprocals(255 << SHIFT);
-const HUE: [i32; 256] = reciprocals((180 << SHIFT) / 6);
-
-const fn reciprocals(numerator: i32) -> [i32; 256] {
-    let mut table = [0; 256];
-    let mut i = 1;
-    while i < 256 {
-        table[i] = (2 * numerator + i as i32) / (2 * i as i32);
-        i += 1;
-    }
-    table
-}
+/// What saturation and hue are shares of, in 4096ths: 255, and a sixth of a circle of 180 steps.
+const SATURATION: i32 = 255 << SHIFT;
+const HUE: i32 = (180 << SHIFT) / 6;
+/// Pixels that are converted at once.
+const BLOCK: usize = 16;
 
 /// The three channels of a picture.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +31,19 @@ impl Hsv {
         }
         let (hue, saturation, value) = (&mut self.hue[..n], &mut self.saturation[..n], &mut self.value[..n]);
         let (b, g, r) = (&small.b[..n], &small.g[..n], &small.r[..n]);
-        for i in 0..n {
+        let whole = n - n % BLOCK;
+        for at in (0..whole).step_by(BLOCK) {
+            let here = at..at + BLOCK;
+            let ([b, g, r], [hue, saturation, value]) = (
+                [&b[here.clone()], &g[here.clone()], &r[here.clone()]],
+                [&mut hue[here.clone()], &mut saturation[here.clone()], &mut value[here]],
+            );
+            // Of a known length, so that it becomes vector instructions.
+            for i in 0..BLOCK {
+                [hue[i], saturation[i], value[i]] = hsv(b[i], g[i], r[i]);
+            }
+        }
+        for i in whole..n {
             [hue[i], saturation[i], value[i]] = hsv(b[i], g[i], r[i]);
         }
     }
@@ -54,21 +58,29 @@ impl Hsv {
     }
 }
 
+#[inline(always)]
 fn hsv(b: u8, g: u8, r: u8) -> [u8; 3] {
     let value = b.max(g).max(r);
     let range = value.wrapping_sub(b.min(g).min(r));
-    let (bi, gi, ri, d) = (i32::from(b), i32::from(g), i32::from(r), i32::from(range));
+    let (b, g, r, v, d) = (i32::from(b), i32::from(g), i32::from(r), i32::from(value), i32::from(range));
     let half = 1 << (SHIFT - 1);
-    let saturation = d.wrapping_mul(SATURATION[usize::from(value)]).wrapping_add(half) >> SHIFT;
-    let sector = if value == r {
-        gi.wrapping_sub(bi)
-    } else if value == g {
-        bi.wrapping_sub(ri).wrapping_add(2 * d)
-    } else {
-        ri.wrapping_sub(gi).wrapping_add(4 * d)
-    };
-    let hue = sector.wrapping_mul(HUE[usize::from(range)]).wrapping_add(half) >> SHIFT;
-    [if hue < 0 { hue + 180 } else { hue } as u8, saturation as u8, value]
+    let saturation = d.wrapping_mul(share(SATURATION, v)).wrapping_add(half) >> SHIFT;
+    let of_red = g.wrapping_sub(b);
+    let of_green = b.wrapping_sub(r).wrapping_add(2 * d);
+    let of_blue = r.wrapping_sub(g).wrapping_add(4 * d);
+    let sector = if v == r { of_red } else { if v == g { of_green } else { of_blue } };
+    let hue = sector.wrapping_mul(share(HUE, d)).wrapping_add(half) >> SHIFT;
+    [hue.wrapping_add(if hue < 0 { 180 } else { 0 }) as u8, saturation as u8, value]
+}
+
+/// `whole / n` rounded, for `n` up to 255; of 0, which is only multiplied by 0, as of 1.
+///
+/// In floating point, which has vector instructions: adding 2^23 leaves the nearest whole number in the mantissa's bits. A
+/// table would be read pixel by pixel.
+#[inline(always)]
+fn share(whole: i32, n: i32) -> i32 {
+    const WHOLE: f32 = (1 << 23) as f32;
+    ((whole as f32 / n.max(1) as f32 + WHOLE).to_bits() & 0x7f_ffff) as i32
 }
 
 /// Mean absolute difference of two pictures of equal length; 0 when they are empty.
@@ -84,6 +96,13 @@ pub(super) fn mean_distance(a: &[u8], b: &[u8]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_those_of_whole_numbers() {
+        for whole in [SATURATION, HUE] {
+            assert!((1..256).all(|n| share(whole, n) == (2 * whole + n) / (2 * n)));
+        }
+    }
 
     #[test]
     fn primaries_and_greys() {

@@ -7,6 +7,7 @@
 use tempograph_core::{Error, ErrorKind, Picture, Result, Rgb, RgbRequest, ScaleFilter, Size, YuvView};
 
 use super::{
+    pairs::Pairs,
     resize::{Taps, across, blend},
     ycbcr::{self, Kind},
 };
@@ -46,7 +47,7 @@ pub(super) fn small_size(size: Size) -> Size {
 #[derive(Default)]
 pub(super) struct Shrinker {
     plan: Plan,
-    samples: [Vec<u8>; 3],
+    samples: Samples,
     pixels: [Vec<u8>; 3],
     lines: [Line; 2],
     weights: [Vec<i16>; 2],
@@ -68,8 +69,10 @@ struct Plan {
     rows: Taps,
     /// Source columns to convert: the first taps, then the second ones where they count.
     wanted: Vec<u32>,
-    /// The columns of a chroma plane under them, for a horizontal shift.
-    chroma: (u32, Vec<u32>),
+    /// How they are read from a plane of full width.
+    full: Pairs,
+    /// How the columns of a chroma plane under them are read, for a horizontal shift.
+    chroma: (u32, Pairs),
     /// Exactly half in both directions: OpenCV takes the mean of two by two pixels then.
     half: bool,
 }
@@ -86,14 +89,16 @@ impl Plan {
         if !columns.single() {
             wanted.extend(&columns.second);
         }
-        let chroma = (0, wanted.clone());
-        Self { from, to, columns, rows, wanted, chroma, half }
+        let full = Pairs::new(&wanted, to.width as usize, from.width);
+        let chroma = (0, full.clone());
+        Self { from, to, columns, rows, wanted, full, chroma, half }
     }
 
     /// Prepares for planes whose chroma has `2^shift` times fewer columns.
     fn set_chroma_shift(&mut self, shift: u32) {
         if self.chroma.0 != shift {
-            self.chroma = (shift, self.wanted.iter().map(|&x| x >> shift).collect());
+            let under: Vec<u32> = self.wanted.iter().map(|&x| x >> shift).collect();
+            self.chroma = (shift, Pairs::new(&under, self.to.width as usize, self.from.width.div_ceil(1 << shift)));
         }
     }
 }
@@ -134,6 +139,7 @@ impl Shrinker {
         for line in &mut self.lines {
             line.row = None;
         }
+        self.samples.chroma = None;
         for y in 0..height {
             let (first, second) = (self.plan.rows.first[y], self.plan.rows.second[y]);
             let weights = [self.plan.rows.weights[0][y], self.plan.rows.weights[1][y]];
@@ -177,7 +183,7 @@ impl Shrinker {
         for pixels in &mut self.pixels {
             pixels.resize(plan.wanted.len(), 0);
         }
-        source.read(row, [&plan.wanted, &plan.chroma.1], &mut self.samples, &mut self.pixels);
+        source.read(row, plan, &mut self.samples, &mut self.pixels);
         let line = &mut self.lines[slot];
         line.row = Some(row);
         for (pixels, out) in self.pixels.iter().zip(&mut line.channels) {
@@ -196,33 +202,41 @@ impl Shrinker {
     }
 }
 
+/// Scratch for the samples of one row: those of each plane, and what they are read through.
+#[derive(Default)]
+struct Samples {
+    planes: [Vec<u8>; 3],
+    /// The row of the chroma planes that they hold: two rows of a picture may share it.
+    chroma: Option<u32>,
+    pairs: Vec<u16>,
+}
+
 /// Pixels to read rows from.
 trait Source {
-    /// Writes the pixels of `row` as B, G and R. `columns` are those of the full planes and, for
-    /// the same pixels, of the chroma planes; `samples` is scratch.
-    fn read(&self, row: u32, columns: [&[u32]; 2], samples: &mut [Vec<u8>; 3], out: &mut [Vec<u8>; 3]);
+    /// Writes the pixels of `row` that `plan` wants as B, G and R.
+    fn read(&self, row: u32, plan: &Plan, samples: &mut Samples, out: &mut [Vec<u8>; 3]);
 }
 
 struct Planes<'a>(YuvView<'a>);
 
 impl Source for Planes<'_> {
-    fn read(&self, row: u32, columns: [&[u32]; 2], samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
+    fn read(&self, row: u32, plan: &Plan, samples: &mut Samples, [b, g, r]: &mut [Vec<u8>; 3]) {
         let view = &self.0;
-        for (plane, samples) in samples.iter_mut().enumerate() {
-            let (columns, down) = if plane == 0 { (columns[0], 0) } else { (columns[1], view.chroma_shift.1) };
-            let line = &view.planes[plane][(row >> down) as usize * view.strides[plane]..];
-            samples.clear();
-            samples.extend(columns.iter().map(|&x| line[x as usize]));
+        let chroma = row >> view.chroma_shift.1;
+        let known = samples.chroma.replace(chroma) == Some(chroma);
+        for (plane, out) in samples.planes.iter_mut().enumerate().take(if known { 1 } else { 3 }) {
+            let (pairs, row) = if plane == 0 { (&plan.full, row) } else { (&plan.chroma.1, chroma) };
+            pairs.read(&view.planes[plane][row as usize * view.strides[plane]..], &mut samples.pairs, out);
         }
-        let [y, u, v] = &*samples;
+        let [y, u, v] = &samples.planes;
         ycbcr::convert(Kind { bt709: view.bt709, full_range: view.full_range }, [y, u, v], [b, g, r]);
     }
 }
 
 impl Source for Rgb {
-    fn read(&self, row: u32, [columns, _]: [&[u32]; 2], _samples: &mut [Vec<u8>; 3], [b, g, r]: &mut [Vec<u8>; 3]) {
+    fn read(&self, row: u32, plan: &Plan, _samples: &mut Samples, [b, g, r]: &mut [Vec<u8>; 3]) {
         let line = &self.data[row as usize * self.size.width as usize * 3..];
-        for (i, &x) in columns.iter().enumerate() {
+        for (i, &x) in plan.wanted.iter().enumerate() {
             let x = x as usize * 3;
             (r[i], g[i], b[i]) = (line[x], line[x + 1], line[x + 2]);
         }
@@ -277,14 +291,17 @@ mod tests {
         fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
             assert_eq!(request.size, self.size);
             let mut data = Vec::new();
-            let columns: Vec<u32> = (0..self.size.width).collect();
-            let chroma: Vec<u32> = columns.iter().map(|x| x / 2).collect();
-            let (mut samples, mut out) = Default::default();
-            for row in 0..self.size.height {
-                let out: &mut [Vec<u8>; 3] = &mut out;
-                out.iter_mut().for_each(|c| c.resize(columns.len(), 0));
-                Planes(self.view()).read(row, [&columns, &chroma], &mut samples, out);
-                data.extend((0..columns.len()).flat_map(|x| [out[2][x], out[1][x], out[0][x]]));
+            let width = self.size.width as usize;
+            for y in 0..self.size.height as usize {
+                let luma = &self.planes[0][y * width..][..width];
+                let chroma = |plane: usize| -> Vec<u8> {
+                    let half = width.div_ceil(2);
+                    (0..width).map(|x| self.planes[plane][y / 2 * half + x / 2]).collect()
+                };
+                let mut out: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; width]);
+                let [b, g, r] = &mut out;
+                ycbcr::convert(self.kind, [luma, &chroma(1), &chroma(2)], [b, g, r]);
+                data.extend((0..width).flat_map(|x| [out[2][x], out[1][x], out[0][x]]));
             }
             Ok(Arc::new(Rgb { size: self.size, data }))
         }
