@@ -8,6 +8,8 @@
 mod concept;
 mod edges;
 
+use std::borrow::Borrow;
+
 use tempograph_core::{
     Claim, MediaTime, Observation, SoundScores, Span,
     timeline::{AudioEvent, AudioEventKind, SoundLabel},
@@ -44,6 +46,8 @@ pub struct SoundOptions {
     pub manner: f32,
     /// Alternatives listed at most.
     pub alternatives: usize,
+    /// Share of a sound's best score that a window reaches which is asked for alternatives.
+    pub plain: f32,
     /// Support of an alternative at least.
     pub least_alternative: f32,
     /// Quiet that divides sounds that are acts of their own, e.g. two barks.
@@ -73,6 +77,7 @@ impl SoundOptions {
             grow: 2,
             manner: 0.5,
             alternatives: 4,
+            plain: 0.5,
             least_alternative: 0.05,
             pause: MediaTime::from_millis(500),
         }
@@ -204,19 +209,22 @@ fn share(span: Span, spans: &[Span]) -> f64 {
 }
 
 /// Mean score of `class` over `windows`.
-fn support(class: Class, windows: &[Window]) -> f32 {
-    windows.iter().map(|w| w.score(class)).sum::<f32>() / windows.len().max(1) as f32
+fn support(class: Class, windows: &[impl Borrow<Window>]) -> f32 {
+    windows.iter().map(|w| w.borrow().score(class)).sum::<f32>() / windows.len().max(1) as f32
 }
 
-/// What else it may be: other branches, the best supported first.
+/// What else it may be: other branches, the best supported first. Asked of the windows that hear `label` best: in one that
+/// holds only the end of a short sound, nothing is told of it.
 fn alternatives(label: Class, windows: &[Window], options: &SoundOptions) -> Vec<SoundLabel> {
-    let mut classes: Vec<Class> = windows.iter().flat_map(|w| w.scores.iter().map(|s| s.0)).collect();
+    let best = windows.iter().map(|w| w.score(label)).fold(0.0, f32::max);
+    let plain: Vec<&Window> = windows.iter().filter(|w| w.score(label) >= options.plain * best).collect();
+    let mut classes: Vec<Class> = plain.iter().flat_map(|w| w.scores.iter().map(|s| s.0)).collect();
     classes.sort_unstable();
     classes.dedup();
     let mut rated: Vec<(Class, f32)> = classes
         .into_iter()
         .filter(|&c| c != label && !c.contains(label) && c.kind() != Kind::Container)
-        .map(|c| (c, support(c, windows)))
+        .map(|c| (c, support(c, &plain)))
         .filter(|&(_, support)| support >= options.least_alternative)
         .collect();
     // What is inside says more than what is around it, where both are as well supported.
