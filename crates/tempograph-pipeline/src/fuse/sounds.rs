@@ -8,8 +8,6 @@
 mod concept;
 mod edges;
 
-use std::borrow::Borrow;
-
 use tempograph_core::{
     Claim, MediaTime, Observation, SoundScores, Span,
     timeline::{AudioEvent, AudioEventKind, SoundLabel},
@@ -48,7 +46,7 @@ pub struct SoundOptions {
     pub alternatives: usize,
     /// Share of a sound's best score that a window reaches which is asked for alternatives.
     pub plain: f32,
-    /// Support of an alternative at least.
+    /// Score of an alternative at least.
     pub least_alternative: f32,
     /// Quiet that divides sounds that are acts of their own, e.g. two barks.
     pub pause: MediaTime,
@@ -209,12 +207,12 @@ fn share(span: Span, spans: &[Span]) -> f64 {
 }
 
 /// Mean score of `class` over `windows`.
-fn support(class: Class, windows: &[impl Borrow<Window>]) -> f32 {
-    windows.iter().map(|w| w.borrow().score(class)).sum::<f32>() / windows.len().max(1) as f32
+fn support(class: Class, windows: &[Window]) -> f32 {
+    windows.iter().map(|w| w.score(class)).sum::<f32>() / windows.len().max(1) as f32
 }
 
-/// What else it may be: other branches, the best supported first. Asked of the windows that hear `label` best: in one that
-/// holds only the end of a short sound, nothing is told of it.
+/// What else it may be: other branches, the surest first, each as sure as it is at its best, which is how sure `label` is
+/// told to be. Asked of the windows that hear `label` well: what else a long sound is once in a while, it is not.
 fn alternatives(label: Class, windows: &[Window], options: &SoundOptions) -> Vec<SoundLabel> {
     let best = windows.iter().map(|w| w.score(label)).fold(0.0, f32::max);
     let plain: Vec<&Window> = windows.iter().filter(|w| w.score(label) >= options.plain * best).collect();
@@ -224,16 +222,16 @@ fn alternatives(label: Class, windows: &[Window], options: &SoundOptions) -> Vec
     let mut rated: Vec<(Class, f32)> = classes
         .into_iter()
         .filter(|&c| c != label && !c.contains(label) && c.kind() != Kind::Container)
-        .map(|c| (c, support(c, &plain)))
-        .filter(|&(_, support)| support >= options.least_alternative)
+        .map(|c| (c, plain.iter().map(|w| w.score(c)).fold(0.0, f32::max)))
+        .filter(|&(_, score)| score >= options.least_alternative)
         .collect();
     // What is inside says more than what is around it, where both are as well supported.
     rated.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
     let mut listed: Vec<(Class, f32)> = Vec::new();
-    for (class, support) in rated {
+    for (class, score) in rated {
         let said = |l: &(Class, f32)| class.contains(l.0);
         if listed.len() < options.alternatives && !listed.iter().any(said) {
-            listed.push((class, support));
+            listed.push((class, score));
         }
     }
     listed.into_iter().map(|(c, confidence)| SoundLabel { label: c.name().to_owned(), confidence }).collect()

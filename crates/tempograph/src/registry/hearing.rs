@@ -52,7 +52,7 @@ impl Registry {
         let (family, path) = (model.family.clone(), model.main());
         Ok(Stage {
             name: "sounds",
-            version: 1,
+            version: 2,
             params: json!({"audio_stream": self.settings.audio_stream.map(|i| i.0)}),
             models: vec![used(&model)],
             make: Box::new(move || {
