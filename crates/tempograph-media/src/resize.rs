@@ -40,18 +40,20 @@ pub(crate) fn bilinear(src: &[u8], stride: usize, from: Size, to: Size) -> Vec<u
     let columns = taps(from.width, to.width);
     let rows = taps(from.height, to.height);
     let width = to.width as usize * 3;
-    let mut out = Vec::with_capacity(width * to.height as usize);
-    let mut kept: [(Option<usize>, Vec<i32>); 2] = [(None, vec![0; width]), (None, vec![0; width])];
-    let across = |y: usize, line: &mut [i32]| {
-        let row = &src[y * stride..];
+    let mut out = vec![0; width * to.height as usize];
+    // Sums across fit 16 bits once their lower four are gone, which is how they are used.
+    let mut kept: [(Option<usize>, Vec<i16>); 2] = [(None, vec![0; width]), (None, vec![0; width])];
+    let mut weights = [vec![0i16; width], vec![0i16; width]];
+    let across = |y: usize, line: &mut [i16]| {
+        let row = &src[y * stride..][..from.width as usize * 3];
         for (pixel, &(a, b, wa, wb)) in line.chunks_exact_mut(3).zip(&columns) {
             let (a, b) = (&row[3 * a..3 * a + 3], &row[3 * b..3 * b + 3]);
             for c in 0..3 {
-                pixel[c] = i32::from(a[c]) * wa + i32::from(b[c]) * wb;
+                pixel[c] = ((i32::from(a[c]) * wa + i32::from(b[c]) * wb) >> 4) as i16;
             }
         }
     };
-    for &(y0, y1, w0, w1) in &rows {
+    for (out, &(y0, y1, w0, w1)) in out.chunks_exact_mut(width.max(1)).zip(&rows) {
         if kept[1].0 == Some(y0) {
             kept.swap(0, 1);
         }
@@ -61,10 +63,16 @@ pub(crate) fn bilinear(src: &[u8], stride: usize, from: Size, to: Size) -> Vec<u
                 slot.0 = Some(y);
             }
         }
-        out.extend(kept[0].1.iter().zip(&kept[1].1).map(|(&s0, &s1)| {
-            let sum = ((w0 * (s0 >> 4)) >> 16) + ((w1 * (s1 >> 4)) >> 16);
-            ((sum + 2) >> 2).clamp(0, 255) as u8
-        }));
+        // The weight beside every value: upper halves of products of two vectors are single instructions.
+        weights[0].fill(w0 as i16);
+        weights[1].fill(w1 as i16);
+        let [(_, s0), (_, s1)] = &kept;
+        let ([w0, w1], [s0, s1]) = ([&weights[0][..width], &weights[1][..width]], [&s0[..width], &s1[..width]]);
+        let upper = |v: i16, w: i16| ((i32::from(v) * i32::from(w)) >> 16) as i16;
+        for i in 0..width {
+            let sum = upper(s0[i], w0[i]).wrapping_add(upper(s1[i], w1[i]));
+            out[i] = (sum.wrapping_add(2) >> 2).clamp(0, 255) as u8;
+        }
     }
     out
 }

@@ -25,12 +25,23 @@ pub(super) fn square(rgb: &Rgb, square: Square, to: usize, mut put: impl FnMut(u
     let scale = square.side / to as f32;
     let points = if scale.is_finite() { (scale.ceil().max(1.0) as usize).min(MOST_POINTS) } else { 1 };
     let (sin, cos) = square.roll.sin_cos();
-    let pixel = |x: i64, y: i64| -> [f32; 3] {
+    let pixel = |x: i64, y: i64| -> [u8; 3] {
         if x < 0 || y < 0 || x >= w || y >= h {
-            return [0.0; 3];
+            return [0; 3];
         }
         let at = (y * w + x) as usize * 3;
-        rgb.data.get(at..at + 3).map_or([0.0; 3], |p| [f32::from(p[0]), f32::from(p[1]), f32::from(p[2])])
+        rgb.data.get(at..at + 3).map_or([0; 3], |p| [p[0], p[1], p[2]])
+    };
+    // Two neighbours in a row; in all but the outermost columns they lie side by side.
+    let pair = |x: i64, y: i64| -> [u8; 6] {
+        if x >= 0 && y >= 0 && x + 1 < w && y < h {
+            let at = (y * w + x) as usize * 3;
+            if let Some(&pair) = rgb.data.get(at..).and_then(<[u8]>::first_chunk::<6>) {
+                return pair;
+            }
+        }
+        let ([a, b, c], [d, e, f]) = (pixel(x, y), pixel(x + 1, y));
+        [a, b, c, d, e, f]
     };
     for row in 0..to {
         for column in 0..to {
@@ -48,9 +59,10 @@ pub(super) fn square(rgb: &Rgb, square: Square, to: usize, mut put: impl FnMut(u
                 let (x0, y0) = (x.floor(), y.floor());
                 let (fx, fy) = (x - x0, y - y0);
                 let (x0, y0) = (x0 as i64, y0 as i64);
-                let (a, b, c, d) = (pixel(x0, y0), pixel(x0 + 1, y0), pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1));
+                let (above, below) = (pair(x0, y0).map(f32::from), pair(x0, y0 + 1).map(f32::from));
                 for (i, sum) in sum.iter_mut().enumerate() {
-                    *sum += (a[i] * (1.0 - fx) + b[i] * fx) * (1.0 - fy) + (c[i] * (1.0 - fx) + d[i] * fx) * fy;
+                    let across = |p: &[f32; 6]| p[i] * (1.0 - fx) + p[i + 3] * fx;
+                    *sum += across(&above) * (1.0 - fy) + across(&below) * fy;
                 }
             }
             put(row * to + column, sum.map(|v| v / (points * points) as f32));
