@@ -124,15 +124,29 @@ impl<'t> Overlay<'t> {
         // Labels after all boxes, so that no box runs through one.
         for shown in boxes {
             let (name, colour) = self.identity(shown);
-            let mask = self.text(&name, l.label_px, 0);
-            let (w, h) = (mask.size().0 as i32 + 2 * l.pad, mask.size().1 as i32);
             let rect = Rect::from_box(shown.bbox);
-            let x = rect.x.min(l.size.width as i32 - w).max(0);
             // Above the box, or inside where there is no room above.
-            let y = if rect.y >= h { rect.y - h } else { rect.y.max(0) };
-            canvas.fill(Rect::new(x, y, w, h), colour);
-            canvas.text(&mask, x + l.pad, y, colour.ink(), colour);
+            let above = |h: i32| if rect.y >= h { rect.y - h } else { rect.y.max(0) };
+            self.label(canvas, l, &name, rect.x, above, [colour, colour.ink(), colour]);
         }
+    }
+
+    /// A text on its ground, within the picture: its left edge at `x`, its upper one where `y` puts what is so high.
+    /// Colours of the ground, the letters and their edge.
+    fn label(
+        &mut self,
+        canvas: &mut Canvas<'_>,
+        l: &Layout,
+        text: &str,
+        x: i32,
+        y: impl Fn(i32) -> i32,
+        [ground, ink, edge]: [Colour; 3],
+    ) {
+        let mask = self.text(text, l.label_px, 0);
+        let (w, h) = (mask.size().0 as i32 + 2 * l.pad, mask.size().1 as i32);
+        let (x, y) = (x.min(l.size.width as i32 - w).max(0), y(h));
+        canvas.fill(Rect::new(x, y, w, h), ground);
+        canvas.text(&mask, x + l.pad, y, ink, edge);
     }
 
     /// Faces in finer lines than whole bodies, in the colour of whose they are, with what they express below.
@@ -146,12 +160,8 @@ impl<'t> Overlay<'t> {
             canvas.outline(rect, (l.line / 2).max(1), colour);
             let now = timeline.emotions.iter().find(|e| e.face.as_ref() == Some(&face.id) && e.span.contains(time));
             let Some(emotion) = now else { continue };
-            let mask = self.text(&emotion.label, l.label_px, 0);
-            let (w, h) = (mask.size().0 as i32 + 2 * l.pad, mask.size().1 as i32);
-            let x = rect.x.min(l.size.width as i32 - w).max(0);
-            let y = (rect.y + rect.h).min(l.size.height as i32 - h).max(0);
-            canvas.fill(Rect::new(x, y, w, h), SHADE);
-            canvas.text(&mask, x + l.pad, y, Colour::WHITE, Colour::BLACK);
+            let below = |h: i32| (rect.y + rect.h).min(l.size.height as i32 - h).max(0);
+            self.label(canvas, l, &emotion.label, rect.x, below, [SHADE, Colour::WHITE, Colour::BLACK]);
         }
     }
 

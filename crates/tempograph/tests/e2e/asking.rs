@@ -14,7 +14,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Done, Place, finished, read_json, without_run},
+    support::{Done, Place, ffmpeg, finished, read_json, without_run},
     teller::{Answer, Teller, text, window},
 };
 
@@ -22,19 +22,7 @@ use crate::{
 pub(crate) fn clip(path: &Path) -> bool {
     let graph = "testsrc2=s=320x180:r=10:d=10[a];mandelbrot=s=320x180:r=10,trim=duration=10[b];\
                  color=gray:s=320x180:r=10:d=20[c];[a][b][c]concat=n=3:v=1[v]";
-    let made = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-y", "-filter_complex", graph, "-map", "[v]"])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "20", "-pix_fmt", "yuv420p"])
-        .arg(path)
-        .stdin(std::process::Stdio::null())
-        .status();
-    match made {
-        Ok(status) => status.success(),
-        Err(_) => {
-            println!("skipped: no ffmpeg command to make a clip with");
-            false
-        }
-    }
+    ffmpeg(&["-filter_complex", graph, "-map", "[v]", "-g", "20"], path)
 }
 
 fn told(n: usize) -> String {

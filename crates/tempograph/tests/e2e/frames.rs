@@ -1,10 +1,7 @@
 //! Frames found by text, with tiny checkpoints of random weights in the place of the published ones: what is found means
 //! nothing, but it must be what the towers say, at the right time.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempograph_core::{Cancel, Runtime as _, SessionOptions};
@@ -15,7 +12,7 @@ use tempograph_models::{
 };
 use tempograph_runtime_onnx::OnnxRuntime;
 
-use crate::support::{Done, Place, finished, models};
+use crate::support::{Done, Place, ffmpeg, finished, models};
 
 /// Seconds of each still picture of the clip.
 const SHOT_S: f64 = 6.0;
@@ -72,18 +69,7 @@ fn clip(path: &Path) -> bool {
     let inputs: String = (0..SHOTS.len()).map(|i| format!("[{i}]setsar=1,format=yuv420p[v{i}];")).collect();
     let all: String = (0..SHOTS.len()).map(|i| format!("[v{i}]")).collect();
     let graph = format!("{parts}{inputs}{all}concat=n={}:v=1[v]", SHOTS.len());
-    let made = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-y", "-filter_complex", &graph, "-map", "[v]"])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10"])
-        .arg(path)
-        .status();
-    match made {
-        Ok(status) => status.success(),
-        Err(_) => {
-            println!("skipped: no ffmpeg command to make a clip with");
-            false
-        }
-    }
+    ffmpeg(&["-filter_complex", &graph, "-map", "[v]", "-crf", "10"], path)
 }
 
 /// Sources with an option already go on with a colon.

@@ -7,27 +7,13 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Done, Place, shared_media};
+use crate::support::{Done, Place, ffmpeg, shared_media};
 
 /// Ten seconds that never stand still, with a tone, at `rate` frames a second, a key frame each second.
 fn film(path: &Path, rate: &str) -> bool {
-    let made = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-y", "-f", "lavfi", "-i", &format!("testsrc2=s=320x180:r={rate}:d=10")])
-        .args(["-f", "lavfi", "-i", "sine=f=440:d=10", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"])
-        .args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"])
-        .arg(path)
-        .stdin(Stdio::null())
-        .status();
-    match made {
-        Ok(status) => {
-            assert!(status.success());
-            true
-        }
-        Err(_) => {
-            println!("skipped: no ffmpeg command to make a film with");
-            false
-        }
-    }
+    let picture = format!("testsrc2=s=320x180:r={rate}:d=10");
+    let inputs = ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", "sine=f=440:d=10"];
+    ffmpeg(&[&inputs[..], &["-g", "25", "-c:a", "aac", "-shortest"]].concat(), path)
 }
 
 /// Grey pixels of frame `n` of a video.

@@ -9,21 +9,11 @@ use std::{
 
 use tempograph_remote::testing::{FakeGemini, FakeOpenAi, FakeRunpod, Fault, KEY};
 
-use crate::support::{Place, finished};
+use crate::support::{Place, ffmpeg, finished};
 
 /// A test picture that moves; false where it cannot be made.
 fn clip(path: &Path) -> bool {
-    let made = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=6"])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"])
-        .arg(path)
-        .stdin(Stdio::null())
-        .status();
-    let made = made.is_ok_and(|s| s.success());
-    if !made {
-        println!("skipped: no ffmpeg command to make a clip with");
-    }
-    made
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=s=320x180:r=10:d=6"], path)
 }
 
 fn analyze(place: &Place, backend: &str, set: &[(&str, &str)]) -> Command {

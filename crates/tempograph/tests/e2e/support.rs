@@ -110,22 +110,18 @@ pub(crate) fn shared_media() -> Option<PathBuf> {
     found
 }
 
-/// A clip with a hard cut at 2 s and a tone, made by FFmpeg's own command.
-pub(crate) fn clip(path: &Path, seconds: u32) -> bool {
-    let graph = format!(
-        "testsrc2=s=320x180:r=25:d=2[a];mandelbrot=s=320x180:r=25,trim=duration={}[b];[a][b]concat=n=2:v=1[v]",
-        seconds - 2
-    );
+/// Writes `path` with FFmpeg's own command; false, and said, where there is none.
+pub(crate) fn ffmpeg(arguments: &[&str], path: &Path) -> bool {
     let made = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-y", "-f", "lavfi", "-i", &format!("sine=f=440:d={seconds}")])
-        .args(["-filter_complex", &graph, "-map", "[v]", "-map", "0:a"])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .args(["-loglevel", "error", "-y"])
+        .args(arguments)
+        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"])
         .arg(path)
         .stdin(Stdio::null())
         .status();
     match made {
         Ok(status) => {
-            assert!(status.success());
+            assert!(status.success(), "ffmpeg {arguments:?}");
             true
         }
         Err(_) => {
@@ -133,4 +129,14 @@ pub(crate) fn clip(path: &Path, seconds: u32) -> bool {
             false
         }
     }
+}
+
+/// A clip with a hard cut at 2 s and a tone.
+pub(crate) fn clip(path: &Path, seconds: u32) -> bool {
+    let graph = format!(
+        "testsrc2=s=320x180:r=25:d=2[a];mandelbrot=s=320x180:r=25,trim=duration={}[b];[a][b]concat=n=2:v=1[v]",
+        seconds - 2
+    );
+    let tone = format!("sine=f=440:d={seconds}");
+    ffmpeg(&["-f", "lavfi", "-i", &tone, "-filter_complex", &graph, "-map", "[v]", "-map", "0:a", "-c:a", "aac"], path)
 }

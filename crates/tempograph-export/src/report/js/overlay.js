@@ -36,6 +36,18 @@ function facesAt(t) {
   });
 }
 
+// A text on its ground, `height` lines high, within the picture: its left edge at `x`, its upper one where `place` puts it.
+function label(text, x, place, size, height, ratio, ground, ink) {
+  const wide = pen.measureText(text).width + size, high = size * height;
+  const left = Math.max(0, Math.min(x, canvas.width - wide)), top = place(high);
+  pen.fillStyle = ground;
+  pen.beginPath();
+  pen.roundRect(left, top, wide, high, 3 * ratio);
+  pen.fill();
+  pen.fillStyle = ink;
+  pen.fillText(text, left + size / 2, top + high / 2 + ratio / 2);
+}
+
 function draw(t) {
   const box = canvas.getBoundingClientRect();
   const ratio = Math.min(devicePixelRatio || 1, 2), w = Math.round(box.width * ratio), h = Math.round(box.height * ratio);
@@ -63,14 +75,9 @@ function draw(t) {
     const name = words(b.label) + (b.track ? ' ' + b.track : '');
     // In a small picture a number says enough.
     const text = bw > 90 * ratio ? name + '  ' + b.score + ' %' : b.track && pen.measureText(name).width > bw * 2.4 ? String(b.track) : name;
-    const tw = pen.measureText(text).width + size, th = size * 1.55;
-    const lx = Math.max(0, Math.min(x, w - tw)), ly = y - th - 2 * ratio < 0 ? y + 2 * ratio : y - th - 2 * ratio;
-    pen.fillStyle = colour + ')';
-    pen.beginPath();
-    pen.roundRect(lx, ly, tw, th, 3 * ratio);
-    pen.fill();
-    pen.fillStyle = '#0b0e13';
-    pen.fillText(text, lx + size / 2, ly + th / 2 + ratio / 2);
+    // Above the box, or inside where there is no room above.
+    const above = (high) => (y - high - 2 * ratio < 0 ? Math.max(0, y) + 2 * ratio : y - high - 2 * ratio);
+    label(text, x, above, size, 1.55, ratio, colour + ')', '#0b0e13');
   }
   for (const f of facesAt(t)) {
     const [x1, y1, x2, y2] = f.at, x = dx + x1 * scale, y = dy + y1 * scale, bw = (x2 - x1) * scale, bh = (y2 - y1) * scale;
@@ -81,14 +88,8 @@ function draw(t) {
     pen.roundRect(x, y, bw, bh, Math.min(bw, bh) / 3);
     pen.stroke();
     if (!f.felt) continue;
-    const name = words(f.felt.label), tw = pen.measureText(name).width + size, th = size * 1.4;
-    const lx = Math.max(0, Math.min(x, w - tw)), ly = Math.min(y + bh + 2 * ratio, h - th);
-    pen.fillStyle = 'rgb(11 14 19 / 0.75)';
-    pen.beginPath();
-    pen.roundRect(lx, ly, tw, th, 3 * ratio);
-    pen.fill();
-    pen.fillStyle = '#fff';
-    pen.fillText(name, lx + size / 2, ly + th / 2 + ratio / 2);
+    const below = (high) => Math.min(y + bh + 2 * ratio, h - high);
+    label(words(f.felt.label), x, below, size, 1.4, ratio, 'rgb(11 14 19 / 0.75)', '#fff');
   }
   pen.globalAlpha = 1;
 }
