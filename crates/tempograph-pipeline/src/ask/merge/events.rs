@@ -37,9 +37,32 @@ const VERBS: &[(Kind, &[&str])] = &[
             "come",
             "comes",
             "walk towards",
+            "walks towards",
+            "walking towards",
+            "move towards",
+            "moves towards",
+            "moving towards",
         ],
     ),
-    (Kind::Depart, &["depart", "departs", "departing", "leave", "leaves", "leaving", "exit", "exits", "walk away"]),
+    (
+        Kind::Depart,
+        &[
+            "depart",
+            "departs",
+            "departing",
+            "leave",
+            "leaves",
+            "leaving",
+            "exit",
+            "exits",
+            "walk away",
+            "walks away",
+            "walking away",
+            "move away",
+            "moves away",
+            "moving away",
+        ],
+    ),
     (
         Kind::Interact,
         &[
@@ -73,7 +96,10 @@ const VERBS: &[(Kind, &[&str])] = &[
 
 /// The kind that a model's word means.
 pub(super) fn kind(word: &str) -> Option<Kind> {
-    let word = word.trim().to_lowercase().replace(['_', '-'], " ");
+    let mut word = word.trim().to_lowercase().replace(['_', '-'], " ");
+    if word.ends_with("toward") {
+        word.push('s');
+    }
     VERBS.iter().find(|(_, verbs)| verbs.contains(&word.as_str())).map(|(kind, _)| *kind)
 }
 
