@@ -19,8 +19,9 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-BENCH = Path(__file__).resolve().parent
-REPOSITORY = BENCH.parent
+from harness.environment import BENCH, REPOSITORY
+from harness.table import machine
+
 DETECTORS = ["content", "adaptive", "threshold", "hist", "hash"]
 SOUNDS = {
     "tp_dog.ogg": {"Dog", "Bark"},
@@ -277,9 +278,8 @@ ROWS = {"scenes": scenes, "city": city, "speakers": speakers, "tracking": tracki
 
 
 def table(rows: list[Row], program: Path) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True).stdout.strip()
     version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip()
-    lines = [f"# Accuracy, {datetime.date.today()}", "", f"{version}, commit {commit}, default models.", "", "| about | what | figure | should be | |", "| --- | --- | --- | --- | --- |"]
+    lines = [f"# Accuracy, {datetime.date.today()}", "", f"{version}, commit {machine()['commit']}, default models.", "", "| about | what | figure | should be | |", "| --- | --- | --- | --- | --- |"]
     for row in rows:
         verdict = ("holds" if row.passed else "**misses**") if row.bar else ""
         lines.append(f"| {row.about} | {row.what} | {row.figure.strip()} | {row.bar} | {verdict} |")
