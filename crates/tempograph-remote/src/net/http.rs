@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::Value;
 use tempograph_core::{
     Error, ErrorKind, Result,
@@ -330,32 +330,38 @@ impl EventStream {
     }
 }
 
-/// The clients, made when first needed: one that goes through the proxy of the system, and one for this machine.
+/// The clients, made when first needed: through the proxy of the system, or past it for this machine.
+///
+/// Without TLS each request has a connection of its own, which costs little: llama.cpp's server closes each one after a
+/// streamed answer without saying so, and a question sent on it before that is seen would be lost.
 #[derive(Default)]
 pub(crate) struct Clients {
-    far: OnceLock<Result<Client, String>>,
+    secure: OnceLock<Result<Client, String>>,
+    plain: OnceLock<Result<Client, String>>,
     near: OnceLock<Result<Client, String>>,
 }
 
 impl Clients {
     fn reaching(&self, base: &Url) -> Result<Client> {
         let client = if is_loopback(base) {
-            self.near.get_or_init(|| client(true))
+            self.near.get_or_init(|| client(|b| b.no_proxy().pool_max_idle_per_host(0)))
+        } else if base.scheme() == "http" {
+            self.plain.get_or_init(|| client(|b| b.pool_max_idle_per_host(0)))
         } else {
-            self.far.get_or_init(|| client(false))
+            self.secure.get_or_init(|| client(|b| b))
         };
         client.clone().map_err(|e| Error::new(ErrorKind::Internal, format!("cannot set up HTTP: {e}")))
     }
 }
 
-fn client(near: bool) -> Result<Client, String> {
+fn client(reach: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
     let builder = || {
-        let builder = Client::builder()
+        let builder = ClientBuilder::new()
             .user_agent(concat!("tempograph/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIME)
             .redirect(Policy::none())
             .referer(false);
-        if near { builder.no_proxy() } else { builder }
+        reach(builder)
     };
     let provider = rustls::crypto::ring::default_provider();
     if rustls::crypto::CryptoProvider::get_default().is_none() && provider.install_default().is_err() {

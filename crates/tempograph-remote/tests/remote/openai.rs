@@ -1,4 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
+    sync::Arc,
+    time::Duration,
+};
 
 use tempograph_core::{
     ErrorKind, MediaTime, Rgb, Size,
@@ -54,6 +59,51 @@ fn dropping_the_stream_closes_the_connection() {
     assert!(matches!(next(&mut stream), Some(Ok(Chunk::Text(_)))));
     drop(stream);
     assert!(server.log().waits_for("closed POST /v1/chat/completions"), "{:?}", server.log().events());
+}
+
+/// As llama.cpp's server does it: each answer has a connection of its own, and nothing in it says so.
+#[test]
+fn a_server_that_closes_its_connections_without_a_word_is_asked_on_new_ones() {
+    const BODY: &str =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Yes.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = std::thread::spawn(move || {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = BufReader::new(&stream);
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                request.read_line(&mut line).unwrap();
+                let line = line.trim().to_ascii_lowercase();
+                if let Some(value) = line.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            request.read_exact(&mut vec![0; length]).unwrap();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+            // At once, so that the connection looks free to the client before it is closed.
+            write!(stream, "{head}{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len()).unwrap();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(200));
+                drop(stream);
+            });
+        }
+    });
+    let net = Net::new();
+    let mut options = FakeOpenAi::start().options();
+    options.base_url = format!("http://{address}/v1");
+    let model = OpenAi::new(options, &net).unwrap();
+    for _ in 0..3 {
+        hear(model.generate(question("Is it?")));
+        // Until the connection is put aside, not until it is closed.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    serving.join().unwrap();
 }
 
 #[test]

@@ -66,7 +66,11 @@ fn a_child_that_is_killed_is_an_error_that_may_pass_and_the_next_call_starts_ano
         assert!(killed.success());
         loop {
             match next(&mut stream).expect("says how it ended") {
-                Ok(Chunk::Done(_)) => return None,
+                // The signal is on its way and must not meet the next question.
+                Ok(Chunk::Done(_)) => {
+                    until("a killed child ends", PATIENCE, || !is_running(id));
+                    return None;
+                }
                 Ok(_) => {}
                 Err(e) => return Some((id, e, stream)),
             }
