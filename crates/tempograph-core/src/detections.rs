@@ -190,10 +190,15 @@ impl Detections {
         }
     }
 
+    /// The rows of which something lies in an image of `size`.
+    pub fn within(&self, size: Size) -> Self {
+        let keep: Vec<usize> = (0..self.len()).filter(|&i| self.boxes[i].clip(size).area() > 0.0).collect();
+        self.select(&keep)
+    }
+
     /// The same rows with boxes clipped to an image of `size`; rows left without area are dropped.
     pub fn clip(self, size: Size) -> Self {
-        let keep: Vec<usize> = (0..self.len()).filter(|&i| self.boxes[i].clip(size).area() > 0.0).collect();
-        let mut kept = self.select(&keep);
+        let mut kept = self.within(size);
         for b in &mut kept.boxes {
             *b = b.clip(size);
         }

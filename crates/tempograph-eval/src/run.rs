@@ -36,7 +36,7 @@ pub struct EvalOptions {
     pub tolerance: f64,
     /// `scenes`: frames a second, where neither file says.
     pub fps: Option<f64>,
-    /// `scenes`, `der`: which one of a file with several; from `analysis.json` when not given.
+    /// `scenes`, `der`: which one of a file with several; for `scenes` from `analysis.json` when not given.
     pub video: Option<String>,
     /// `depth`: what the maps hold and what is fitted.
     pub depth: DepthOptions,

@@ -32,11 +32,8 @@ impl FrameAnalyzer for GivenBoxes {
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
         let Some((of, detections)) = self.0.get(&frame.index) else { return Ok(()) };
         let size = frame.picture.size();
-        let detections = scaled(detections, of.unwrap_or(size), size)?;
         // What people bring is kept as they brought it: boxes of a benchmark go on beyond the picture's edge.
-        let shown: Vec<usize> =
-            (0..detections.len()).filter(|&i| detections.boxes()[i].clip(size).area() > 0.0).collect();
-        let detections = detections.select(&shown);
+        let detections = scaled(detections, of.unwrap_or(size), size)?.within(size);
         let span = frame.span();
         out.push(Observation { span, claim: Claim::Detections { frame: frame.index, detections } });
         Ok(())

@@ -58,7 +58,7 @@ impl FrameAnalyzer for Thumbnails {
         let size = Size::new(width, height.clamp(1, u64::from(4 * WIDTH)) as u32);
         let picture = frame.picture.rgb(RgbRequest { size, filter: ScaleFilter::Area })?;
         let jpeg = encode_jpeg(&picture, QUALITY)?;
-        let span = Span::new(frame.time, frame.time + frame.duration);
+        let span = frame.span();
         self.pictures.push((span, self.bytes.len() as u64, jpeg.len() as u64));
         self.bytes.extend_from_slice(&jpeg);
         Ok(())

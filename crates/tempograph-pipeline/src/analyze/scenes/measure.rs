@@ -10,7 +10,7 @@ mod shrink;
 mod ycbcr;
 
 use serde::{Deserialize, Serialize};
-use tempograph_core::{Claim, Error, ErrorKind, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
+use tempograph_core::{Claim, Error, ErrorKind, Frame, FrameAnalyzer, Observation, Result, Sampling};
 
 use self::{
     hash::Hasher,
@@ -219,10 +219,7 @@ impl FrameAnalyzer for SceneAnalyzer {
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
         let scores = self.measure(frame)?;
-        out.push(Observation {
-            span: Span::new(frame.time, frame.time + frame.duration),
-            claim: Claim::SceneScores { frame: frame.index, scores },
-        });
+        out.push(Observation { span: frame.span(), claim: Claim::SceneScores { frame: frame.index, scores } });
         Ok(())
     }
 
