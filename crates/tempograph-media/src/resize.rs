@@ -1,5 +1,6 @@
 //! Brings packed RGB to another size the way the reference tools do.
 
+use multiversion::multiversion;
 use tempograph_core::Size;
 
 /// Fixed-point bits of a bilinear weight, as OpenCV's 8-bit `resize` keeps them.
@@ -36,6 +37,7 @@ fn taps(src: u32, dst: u32) -> Vec<(usize, usize, i32, i32)> {
 /// 8-bit pixels (imgproc `resize`, `HResizeLinear` and `VResizeLinear`).
 ///
 /// `src` has rows of `stride` bytes; the result is packed.
+#[multiversion(targets("x86_64+avx2"))]
 pub(crate) fn bilinear(src: &[u8], stride: usize, from: Size, to: Size) -> Vec<u8> {
     let columns = taps(from.width, to.width);
     let rows = taps(from.height, to.height);
@@ -95,6 +97,7 @@ fn shares(src: u32, dst: u32) -> Vec<(usize, Vec<f32>)> {
 /// shrinking this is OpenCV's `INTER_AREA`.
 ///
 /// `src` has rows of `stride` bytes; the result is packed.
+#[multiversion(targets("x86_64+avx2"))]
 pub(crate) fn area(src: &[u8], stride: usize, from: Size, to: Size) -> Vec<u8> {
     let columns = shares(from.width, to.width);
     let rows = shares(from.height, to.height);

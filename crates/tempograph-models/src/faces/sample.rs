@@ -1,5 +1,6 @@
 //! Square cut-outs of a picture, turned and scaled.
 
+use multiversion::multiversion;
 use tempograph_core::Rgb;
 
 /// A square region of a picture.
@@ -20,6 +21,7 @@ const MOST_POINTS: usize = 4;
 /// the picture is black.
 ///
 /// An output pixel is the mean of bilinear samples, one or so for each pixel it covers.
+#[multiversion(targets("x86_64+avx2"))]
 pub(super) fn square(rgb: &Rgb, square: Square, to: usize, mut put: impl FnMut(usize, [f32; 3])) {
     let (w, h) = (rgb.size.width as i64, rgb.size.height as i64);
     let scale = square.side / to as f32;

@@ -3,6 +3,7 @@
 //! Beam search and sampling as in OpenAI's `decoding.py`: blank and suppressed tokens, the grammar of time stamps,
 //! patience 1, hypotheses ranked by mean log probability.
 
+use multiversion::multiversion;
 use tempograph_core::{Result, Tensor};
 
 use super::model::Whisper;
@@ -212,6 +213,7 @@ impl Rules {
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn highest_of(values: &[f32]) -> f32 {
     // Eight lanes, so that the compiler can use vector registers.
     let mut lanes = [f32::NEG_INFINITY; 8];
@@ -226,6 +228,7 @@ fn highest_of(values: &[f32]) -> f32 {
 }
 
 /// The sum of `exp(value - highest)`.
+#[multiversion(targets("x86_64+avx2"))]
 fn sum_exp(values: &[f32], highest: f32) -> f32 {
     let mut lanes = [0.0f32; 8];
     let chunks = values.chunks_exact(8);

@@ -2,6 +2,7 @@
 //!
 //! On a still picture this saves nearly all of a model's time; on a moving one it costs one look at the luma plane.
 
+use multiversion::multiversion;
 use tempograph_core::{Frame, MediaTime, Picture, Result, RgbRequest, ScaleFilter, Size, YuvView};
 
 /// When a frame counts as unchanged: its luma, averaged over 64 x 36 blocks, lies close to that of the frame that
@@ -97,6 +98,15 @@ fn luma(picture: &dyn Picture) -> Result<Luma> {
     Ok(rgb.data.as_chunks::<3>().0.iter().map(weigh).collect())
 }
 
+/// Adds the samples of a row to the sums of the blocks they lie in.
+#[multiversion(targets("x86_64+avx2"))]
+fn add(row: &[u8], sums: &mut [u32; COLUMNS]) {
+    for (bx, sum) in sums.iter_mut().enumerate() {
+        let block = &row[bx * row.len() / COLUMNS..(bx + 1) * row.len() / COLUMNS];
+        *sum += block.iter().map(|&v| u32::from(v)).sum::<u32>();
+    }
+}
+
 /// Block means of the Y plane; `None` for a frame with fewer pixels than blocks.
 fn of_plane(view: &YuvView<'_>) -> Option<Luma> {
     let (width, height) = (view.size.width as usize, view.size.height as usize);
@@ -111,11 +121,7 @@ fn of_plane(view: &YuvView<'_>) -> Option<Luma> {
         let mut sums = [0u32; COLUMNS];
         let mut count = 0;
         for y in rows {
-            let row = plane.get(y * stride..y * stride + width)?;
-            for (bx, sum) in sums.iter_mut().enumerate() {
-                let block = &row[bx * width / COLUMNS..(bx + 1) * width / COLUMNS];
-                *sum += block.iter().map(|&v| u32::from(v)).sum::<u32>();
-            }
+            add(plane.get(y * stride..y * stride + width)?, &mut sums);
             count += 1;
         }
         for (bx, sum) in sums.into_iter().enumerate() {

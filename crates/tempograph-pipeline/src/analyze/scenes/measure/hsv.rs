@@ -1,5 +1,6 @@
 //! Hue, saturation and value as OpenCV's 8-bit `COLOR_BGR2HSV`: hue in steps of two degrees.
 
+use multiversion::multiversion;
 use tempograph_core::Size;
 
 use super::shrink::Small;
@@ -29,23 +30,7 @@ impl Hsv {
         for channel in [&mut self.hue, &mut self.saturation, &mut self.value] {
             channel.resize(n, 0);
         }
-        let (hue, saturation, value) = (&mut self.hue[..n], &mut self.saturation[..n], &mut self.value[..n]);
-        let (b, g, r) = (&small.b[..n], &small.g[..n], &small.r[..n]);
-        let whole = n - n % BLOCK;
-        for at in (0..whole).step_by(BLOCK) {
-            let here = at..at + BLOCK;
-            let ([b, g, r], [hue, saturation, value]) = (
-                [&b[here.clone()], &g[here.clone()], &r[here.clone()]],
-                [&mut hue[here.clone()], &mut saturation[here.clone()], &mut value[here]],
-            );
-            // Of a known length, so that it becomes vector instructions.
-            for i in 0..BLOCK {
-                [hue[i], saturation[i], value[i]] = hsv(b[i], g[i], r[i]);
-            }
-        }
-        for i in whole..n {
-            [hue[i], saturation[i], value[i]] = hsv(b[i], g[i], r[i]);
-        }
+        convert([&small.b, &small.g, &small.r], [&mut self.hue, &mut self.saturation, &mut self.value]);
     }
 
     /// Mean absolute difference of hue, saturation and value; sizes equal.
@@ -55,6 +40,29 @@ impl Hsv {
             mean_distance(&self.saturation, &other.saturation),
             mean_distance(&self.value, &other.value),
         ]
+    }
+}
+
+/// Channels of equal length.
+#[multiversion(targets("x86_64+avx2"))]
+fn convert([b, g, r]: [&[u8]; 3], [hue, saturation, value]: [&mut [u8]; 3]) {
+    let n = b.len();
+    let (hue, saturation, value) = (&mut hue[..n], &mut saturation[..n], &mut value[..n]);
+    let (g, r) = (&g[..n], &r[..n]);
+    let whole = n - n % BLOCK;
+    for at in (0..whole).step_by(BLOCK) {
+        let here = at..at + BLOCK;
+        let ([b, g, r], [hue, saturation, value]) = (
+            [&b[here.clone()], &g[here.clone()], &r[here.clone()]],
+            [&mut hue[here.clone()], &mut saturation[here.clone()], &mut value[here]],
+        );
+        // Of a known length, so that it becomes vector instructions.
+        for i in 0..BLOCK {
+            [hue[i], saturation[i], value[i]] = hsv(b[i], g[i], r[i]);
+        }
+    }
+    for i in whole..n {
+        [hue[i], saturation[i], value[i]] = hsv(b[i], g[i], r[i]);
     }
 }
 
@@ -84,6 +92,7 @@ fn share(whole: i32, n: i32) -> i32 {
 }
 
 /// Mean absolute difference of two pictures of equal length; 0 when they are empty.
+#[multiversion(targets("x86_64+avx2"))]
 pub(super) fn mean_distance(a: &[u8], b: &[u8]) -> f64 {
     let n = a.len().min(b.len());
     // Sums of a few thousand fit 32 bits, and short sums are what the compiler turns into `psadbw`.

@@ -3,6 +3,8 @@
 //! The two taps of a linear filter lie side by side, and so do, or coincide, the chroma samples under them. One load
 //! fetches both; which of the two is meant is a choice that vector instructions make.
 
+use multiversion::multiversion;
+
 /// Which samples of a line are wanted, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pairs {
@@ -40,11 +42,17 @@ impl Pairs {
         }));
         let (first, second) = out.split_at_mut(n);
         for (out, upper) in [first, second].into_iter().zip(&self.upper) {
-            for ((out, &pair), &upper) in out.iter_mut().zip(pairs.iter()).zip(upper) {
-                let [low, high] = pair.to_le_bytes();
-                *out = low ^ ((low ^ high) & upper);
-            }
+            choose(pairs, upper, out);
         }
+    }
+}
+
+/// Takes the lower or the upper sample of each pair.
+#[multiversion(targets("x86_64+avx2"))]
+fn choose(pairs: &[u16], upper: &[u8], out: &mut [u8]) {
+    for ((out, &pair), &upper) in out.iter_mut().zip(pairs).zip(upper) {
+        let [low, high] = pair.to_le_bytes();
+        *out = low ^ ((low ^ high) & upper);
     }
 }
 

@@ -4,6 +4,7 @@
 //! as PySceneDetect's automatic downscaling does, in two-tap linear interpolation. Only source
 //! pixels that this touches are converted: at 1280 × 720 one in 25.
 
+use multiversion::multiversion;
 use tempograph_core::{Error, ErrorKind, Picture, Result, Rgb, RgbRequest, ScaleFilter, Size, YuvView};
 
 use super::{
@@ -166,8 +167,7 @@ impl Shrinker {
                 } else if weights[1] == 0 {
                     (0..width).for_each(|x| out[x] = blend(a[x], 0, [wa[x], 0]));
                 } else {
-                    let b = &b[..width];
-                    (0..width).for_each(|x| out[x] = blend(a[x], b[x], [wa[x], wb[x]]));
+                    blend_rows([a, b], [wa, wb], out);
                 }
             }
         }
@@ -196,10 +196,26 @@ impl Shrinker {
             } else if plan.half {
                 (0..n).for_each(|x| out[x] = i16::from(first[x]).wrapping_add(i16::from(second[x])));
             } else {
-                (0..n).for_each(|x| out[x] = across(first[x], second[x], [wa[x], wb[x]]));
+                join_columns([first, second], [wa, wb], out);
             }
         }
     }
+}
+
+/// A row of the small picture from the two lines it lies between.
+#[multiversion(targets("x86_64+avx2"))]
+fn blend_rows([a, b]: [&[i16]; 2], [wa, wb]: [&[i16]; 2], out: &mut [u8]) {
+    let n = out.len();
+    let (a, b, wa, wb) = (&a[..n], &b[..n], &wa[..n], &wb[..n]);
+    (0..n).for_each(|x| out[x] = blend(a[x], b[x], [wa[x], wb[x]]));
+}
+
+/// A line of the small width from the two samples beside each of its places.
+#[multiversion(targets("x86_64+avx2"))]
+fn join_columns([a, b]: [&[u8]; 2], [wa, wb]: [&[i16]; 2], out: &mut [i16]) {
+    let n = out.len();
+    let (a, b, wa, wb) = (&a[..n], &b[..n], &wa[..n], &wb[..n]);
+    (0..n).for_each(|x| out[x] = across(a[x], b[x], [wa[x], wb[x]]));
 }
 
 /// Scratch for the samples of one row: those of each plane, and what they are read through.

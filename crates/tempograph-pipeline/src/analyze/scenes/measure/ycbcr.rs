@@ -4,6 +4,8 @@
 //! them. Products keep their upper 16 of 32 bits without rounding, as the vector code (`pmulhw`)
 //! does.
 
+use multiversion::multiversion;
+
 /// Factors that take samples to RGB.
 struct Matrix {
     y_offset: i16,
@@ -53,6 +55,7 @@ pub(super) struct Kind {
 }
 
 /// Converts samples of equal count; `out` are the B, G and R channels of the same length.
+#[multiversion(targets("x86_64+avx2"))]
 pub(super) fn convert(kind: Kind, samples: [&[u8]; 3], out: [&mut [u8]; 3]) {
     // With the factors known to the compiler the products become single vector instructions.
     match (kind.bt709, kind.full_range) {
