@@ -12,6 +12,12 @@ pub enum Sampling {
         /// Frames a second, above 0.
         fps: f64,
     },
+    /// As [`Sampling::Rate`], and the last frame of each shot where half of `1 / fps` seconds lie between it and the
+    /// frame picked before: what comes into view at its end is seen.
+    Shots {
+        /// Frames a second, above 0.
+        fps: f64,
+    },
     /// Key frames only.
     Key,
 }

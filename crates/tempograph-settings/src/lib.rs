@@ -132,7 +132,7 @@ settings! {
     tracker: TrackerName = "analyze.tracker", "bytetrack";
     /// Text reading model. Unset: the best one present.
     text_model: Option<String> = "analyze.text_model", "";
-    /// Frames a second in which text is looked for.
+    /// Frames a second in which text is looked for, besides the last one of each shot.
     text_fps: Between<0, 240> = "analyze.text_fps", "1";
     /// Depth model. Unset: the best one present, if any.
     depth_model: Option<String> = "analyze.depth_model", "";

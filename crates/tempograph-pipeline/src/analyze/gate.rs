@@ -67,6 +67,26 @@ impl Watch {
     }
 }
 
+/// What a picture looks like from afar.
+#[derive(Debug)]
+pub(crate) struct Look(Luma);
+
+impl Look {
+    /// Looks at `picture`.
+    ///
+    /// # Errors
+    /// When its pixels cannot be converted.
+    pub(crate) fn at(picture: &dyn Picture) -> Result<Self> {
+        luma(picture).map(Self)
+    }
+
+    /// Mean absolute difference over the blocks, levels of 0 to 255.
+    pub(crate) fn distance(&self, other: &Self) -> f32 {
+        let sum: f32 = self.0.iter().zip(&other.0).map(|(a, b)| (a - b).abs()).sum();
+        sum / self.0.len().max(1) as f32
+    }
+}
+
 const COLUMNS: usize = 64;
 const ROWS: usize = 36;
 /// Rows read per block at least; of tall frames the others are left out.

@@ -1,4 +1,4 @@
-//! Text frame by frame: the reader at its rate, spared where nothing changed.
+//! Text frame by frame: the reader at its rate and at the end of each shot, spared where nothing changed.
 
 use tempograph_core::{Claim, Frame, FrameAnalyzer, MediaTime, Observation, Result, Sampling, TextLine};
 use tempograph_models::ocr::Reader;
@@ -42,7 +42,7 @@ pub struct TextAnalyzer {
 }
 
 impl TextAnalyzer {
-    /// Looks `fps` times a second; `gate` of `None` runs the models each time.
+    /// Looks `fps` times a second and at the end of each shot; `gate` of `None` runs the models each time.
     pub fn new(reader: Box<dyn ReadText>, fps: f64, gate: Option<Gate>) -> Self {
         Self { reader, fps, watch: Watch::new(gate), last: Vec::new() }
     }
@@ -54,7 +54,7 @@ impl FrameAnalyzer for TextAnalyzer {
     }
 
     fn needs(&self) -> Sampling {
-        Sampling::Rate { fps: self.fps }
+        Sampling::Shots { fps: self.fps }
     }
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {

@@ -42,12 +42,22 @@ impl FrameFeed {
         self.sender.is_some()
     }
 
-    /// Hands `frame` on when the stage wants it; waits while its queue is full.
+    /// Hands on what the stage wants, now that `frame` is known; waits while its queue is full.
     pub(crate) fn offer(&mut self, frame: &Frame) {
-        let Some(sender) = &self.sender else { return };
-        if !self.sampler.wants(frame) {
-            return;
+        if self.is_open() {
+            self.sampler.picks(frame).into_iter().flatten().for_each(|frame| self.send(&frame));
         }
+    }
+
+    /// No frame follows.
+    pub(crate) fn end(&mut self) {
+        if let Some(frame) = self.sampler.end() {
+            self.send(&frame);
+        }
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        let Some(sender) = &self.sender else { return };
         let unit = unit_of(frame.time, self.origin);
         if unit < self.resume_unit {
             self.warm = Some(frame.clone());

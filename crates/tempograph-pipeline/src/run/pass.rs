@@ -192,7 +192,10 @@ fn read(
         Ok(())
     });
     match report {
-        Ok(report) => Ok(report.issues),
+        Ok(report) => {
+            frame_feeds.iter_mut().for_each(FrameFeed::end);
+            Ok(report.issues)
+        }
         Err(error) if error.kind() == ErrorKind::StageFailed => Ok(Vec::new()),
         Err(error) => Err(error),
     }

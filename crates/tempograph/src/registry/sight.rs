@@ -78,10 +78,10 @@ impl Registry {
         let session = SessionOptions { threads: self.threads_beside() };
         let (family, detector, recognizer) = (model.family.clone(), model.main(), model.dir.join("rec.onnx"));
         Ok(FrameStage {
-            sampling: Sampling::Rate { fps },
+            sampling: Sampling::Shots { fps },
             stage: Stage {
                 name: "text",
-                version: 1,
+                version: 2,
                 params: json!({"fps": fps, "gate": gated}),
                 models: vec![used(&model)],
                 make: Box::new(move || {
