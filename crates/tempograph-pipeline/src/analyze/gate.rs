@@ -34,7 +34,7 @@ pub struct Watch {
 struct Seen {
     time: MediaTime,
     size: Size,
-    luma: Luma,
+    look: Look,
 }
 
 impl Watch {
@@ -49,15 +49,15 @@ impl Watch {
     /// When its pixels cannot be converted.
     pub fn unchanged(&mut self, frame: &Frame) -> Result<bool> {
         let Some(gate) = self.gate else { return Ok(false) };
-        let (size, luma) = (frame.picture.size(), luma(frame.picture.as_ref())?);
+        let (size, look) = (frame.picture.size(), Look::at(frame.picture.as_ref())?);
         if let Some(seen) = &self.seen
             && seen.size == size
             && (frame.time - seen.time).nanos() < gate.refresh.nanos()
-            && unchanged(&seen.luma, &luma, gate)
+            && seen.look.is_like(&look, gate)
         {
             return Ok(true);
         }
-        self.seen = Some(Seen { time: frame.time, size, luma });
+        self.seen = Some(Seen { time: frame.time, size, look });
         Ok(false)
     }
 
@@ -67,9 +67,14 @@ impl Watch {
     }
 }
 
-/// What a picture looks like from afar.
+const COLUMNS: usize = 64;
+const ROWS: usize = 36;
+/// Rows read per block at least; of tall frames the others are left out.
+const ROWS_PER_BLOCK: usize = 8;
+
+/// What a picture looks like from afar: the mean luma of each block.
 #[derive(Debug)]
-pub(crate) struct Look(Luma);
+pub(crate) struct Look(Vec<f32>);
 
 impl Look {
     /// Looks at `picture`.
@@ -77,45 +82,35 @@ impl Look {
     /// # Errors
     /// When its pixels cannot be converted.
     pub(crate) fn at(picture: &dyn Picture) -> Result<Self> {
-        luma(picture).map(Self)
+        if let Some(view) = picture.yuv()
+            && let Some(luma) = of_plane(&view)
+        {
+            return Ok(Self(luma));
+        }
+        let size = Size::new(COLUMNS as u32, ROWS as u32);
+        let rgb = picture.rgb(RgbRequest { size, filter: ScaleFilter::Area })?;
+        // BT.601 weights in 1/256.
+        let weigh = |&[r, g, b]: &[u8; 3]| (77.0 * f32::from(r) + 150.0 * f32::from(g) + 29.0 * f32::from(b)) / 256.0;
+        Ok(Self(rgb.data.as_chunks::<3>().0.iter().map(weigh).collect()))
     }
 
     /// Mean absolute difference over the blocks, levels of 0 to 255.
     pub(crate) fn distance(&self, other: &Self) -> f32 {
-        let sum: f32 = self.0.iter().zip(&other.0).map(|(a, b)| (a - b).abs()).sum();
-        sum / self.0.len().max(1) as f32
+        self.differences(other).0 / self.0.len().max(1) as f32
     }
-}
 
-const COLUMNS: usize = 64;
-const ROWS: usize = 36;
-/// Rows read per block at least; of tall frames the others are left out.
-const ROWS_PER_BLOCK: usize = 8;
-
-/// Mean luma of each block.
-type Luma = Vec<f32>;
-
-fn unchanged(a: &Luma, b: &Luma, gate: Gate) -> bool {
-    let (mut sum, mut worst) = (0.0f32, 0.0f32);
-    for (a, b) in a.iter().zip(b) {
-        let d = (a - b).abs();
-        sum += d;
-        worst = worst.max(d);
+    /// Sum and largest of the absolute differences of blocks.
+    fn differences(&self, other: &Self) -> (f32, f32) {
+        self.0.iter().zip(&other.0).fold((0.0, 0.0), |(sum, worst): (f32, f32), (a, b)| {
+            let d = (a - b).abs();
+            (sum + d, worst.max(d))
+        })
     }
-    a.len() == b.len() && sum <= gate.mean * a.len() as f32 && worst <= gate.block
-}
 
-fn luma(picture: &dyn Picture) -> Result<Luma> {
-    if let Some(view) = picture.yuv()
-        && let Some(luma) = of_plane(&view)
-    {
-        return Ok(luma);
+    fn is_like(&self, other: &Self, gate: Gate) -> bool {
+        let (sum, worst) = self.differences(other);
+        self.0.len() == other.0.len() && sum <= gate.mean * self.0.len() as f32 && worst <= gate.block
     }
-    let size = Size::new(COLUMNS as u32, ROWS as u32);
-    let rgb = picture.rgb(RgbRequest { size, filter: ScaleFilter::Area })?;
-    // BT.601 weights in 1/256.
-    let weigh = |&[r, g, b]: &[u8; 3]| (77.0 * f32::from(r) + 150.0 * f32::from(g) + 29.0 * f32::from(b)) / 256.0;
-    Ok(rgb.data.as_chunks::<3>().0.iter().map(weigh).collect())
 }
 
 /// Adds the samples of a row to the sums of the blocks they lie in.
@@ -128,7 +123,7 @@ fn add(row: &[u8], sums: &mut [u32; COLUMNS]) {
 }
 
 /// Block means of the Y plane; `None` for a frame with fewer pixels than blocks.
-fn of_plane(view: &YuvView<'_>) -> Option<Luma> {
+fn of_plane(view: &YuvView<'_>) -> Option<Vec<f32>> {
     let (width, height) = (view.size.width as usize, view.size.height as usize);
     let (plane, stride) = (view.planes[0], view.strides[0]);
     if width < COLUMNS || height < ROWS {

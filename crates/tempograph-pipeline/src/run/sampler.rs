@@ -73,10 +73,11 @@ impl Sampler {
         if !matches!(self.sampling, Sampling::Shots { .. }) {
             return None;
         }
-        // A picture that cannot be converted is the stage's to complain about, when it gets there.
-        let look = Look::at(frame.picture.as_ref()).ok()?;
-        let now = Before { look, frame: (!wanted).then(|| frame.clone()) };
-        let before = self.before.replace(now)?;
+        // A picture that cannot be converted is the stage's to complain about, when it gets there; what was before it
+        // is not the frame before the next.
+        let now = Look::at(frame.picture.as_ref()).ok();
+        let now = now.map(|look| Before { look, frame: (!wanted).then(|| frame.clone()) });
+        let before = std::mem::replace(&mut self.before, now)?;
         let cut = self.before.as_ref().is_some_and(|now| now.look.distance(&before.look) >= CUT);
         before.frame.filter(|last| cut && self.is_apart(last))
     }
@@ -93,17 +94,21 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use tempograph_core::{Picture, Result, Rgb, RgbRequest, Size};
+    use tempograph_core::{Error, ErrorKind, Picture, Result, Rgb, RgbRequest, Size};
 
     use super::*;
 
-    /// One grey level.
+    /// One grey level; none can be seen of `BROKEN`.
     struct Plain(u8);
+    const BROKEN: u8 = 255;
     impl Picture for Plain {
         fn size(&self) -> Size {
             Size::new(64, 36)
         }
         fn rgb(&self, request: RgbRequest) -> Result<Arc<Rgb>> {
+            if self.0 == BROKEN {
+                return Err(Error::new(ErrorKind::InvalidData, "broken"));
+            }
             let data = vec![self.0; 3 * request.size.area() as usize];
             Ok(Arc::new(Rgb { size: request.size, data }))
         }
@@ -148,7 +153,34 @@ mod tests {
         assert_eq!(picked(shots, &tenths(14, |i| (i * 10) as u8)), [0, 10], "motion is no cut");
     }
 
+    #[test]
+    fn a_picture_that_cannot_be_seen_ends_no_shot_and_brings_none_back() {
+        let level = |i| {
+            if i == 10 {
+                BROKEN
+            } else if i < 10 {
+                9
+            } else {
+                90
+            }
+        };
+        assert_eq!(picked(Sampling::Shots { fps: 1.0 }, &tenths(14, level)), [0, 10]);
+    }
+
     proptest! {
+        #[test]
+        fn picks_at_a_rate_do_not_depend_on_where_the_run_began(gaps in prop::collection::vec(1_000_000i64..300_000_000, 2..60), cut in 1usize..59, fps in 0.5f64..30.0) {
+            let mut t = 0;
+            let frames: Vec<Frame> = gaps.iter().enumerate().map(|(i, g)| { t += g; frame(i as u64, t, 0) }).collect();
+            let cut = cut.min(frames.len() - 1);
+            let mut whole = Sampler::new(Sampling::Rate { fps }, MediaTime::ZERO);
+            let all: Vec<bool> = frames.iter().map(|f| whole.picks(f)[1].is_some()).collect();
+            let mut resumed = Sampler::new(Sampling::Rate { fps }, MediaTime::ZERO);
+            resumed.picks(&frames[cut - 1]);
+            let rest: Vec<bool> = frames[cut..].iter().map(|f| resumed.picks(f)[1].is_some()).collect();
+            prop_assert_eq!(&all[cut..], &rest[..]);
+        }
+
         #[test]
         fn ends_of_shots_are_added_to_the_rate_and_lie_apart(
             seen in prop::collection::vec((1_000_000i64..300_000_000, any::<u8>()), 2..60), fps in 0.5f64..30.0,
