@@ -41,7 +41,11 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    fn read(stream: &TcpStream) -> io::Result<Self> {
+    /// Reads one with its body.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn read(stream: &TcpStream) -> io::Result<Self> {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line)?;

@@ -1,9 +1,4 @@
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpListener,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::Write as _, net::TcpListener, sync::Arc, time::Duration};
 
 use tempograph_core::{
     ErrorKind, MediaTime, Rgb, Size,
@@ -13,7 +8,7 @@ use tempograph_remote::{
     Net,
     conformance::{hear, next},
     openai::OpenAi,
-    testing::{FakeOpenAi, Fault, KEY},
+    testing::{FakeOpenAi, Fault, KEY, Request},
 };
 
 use super::{failure, question, structured};
@@ -71,20 +66,7 @@ fn a_server_that_closes_its_connections_without_a_word_is_asked_on_new_ones() {
     let serving = std::thread::spawn(move || {
         for _ in 0..3 {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = BufReader::new(&stream);
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                request.read_line(&mut line).unwrap();
-                let line = line.trim().to_ascii_lowercase();
-                if let Some(value) = line.strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.is_empty() {
-                    break;
-                }
-            }
-            request.read_exact(&mut vec![0; length]).unwrap();
+            Request::read(&stream).unwrap();
             let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
             // At once, so that the connection looks free to the client before it is closed.
             write!(stream, "{head}{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len()).unwrap();
