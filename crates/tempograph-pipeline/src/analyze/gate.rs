@@ -113,12 +113,11 @@ impl Look {
     }
 }
 
-/// Adds the samples of a row to the sums of the blocks they lie in.
+/// Adds the samples of a row to the sums of their columns.
 #[multiversion(targets("x86_64+avx2"))]
-fn add(row: &[u8], sums: &mut [u32; COLUMNS]) {
-    for (bx, sum) in sums.iter_mut().enumerate() {
-        let block = &row[bx * row.len() / COLUMNS..(bx + 1) * row.len() / COLUMNS];
-        *sum += block.iter().map(|&v| u32::from(v)).sum::<u32>();
+fn add(row: &[u8], sums: &mut [u16]) {
+    for (sum, &sample) in sums.iter_mut().zip(row) {
+        *sum += u16::from(sample);
     }
 }
 
@@ -129,19 +128,21 @@ fn of_plane(view: &YuvView<'_>) -> Option<Vec<f32>> {
     if width < COLUMNS || height < ROWS {
         return None;
     }
+    // At most 2 * ROWS_PER_BLOCK rows of a block are read: their sum fits 16 bits.
     let step = (height / ROWS / ROWS_PER_BLOCK).max(1);
     let mut luma = Vec::with_capacity(COLUMNS * ROWS);
+    let mut sums = vec![0u16; width];
     for by in 0..ROWS {
         let rows = (by * height / ROWS..(by + 1) * height / ROWS).step_by(step);
-        let mut sums = [0u32; COLUMNS];
-        let mut count = 0;
+        let count = rows.len();
+        sums.fill(0);
         for y in rows {
             add(plane.get(y * stride..y * stride + width)?, &mut sums);
-            count += 1;
         }
-        for (bx, sum) in sums.into_iter().enumerate() {
-            let columns = (bx + 1) * width / COLUMNS - bx * width / COLUMNS;
-            luma.push(sum as f32 / (count * columns) as f32);
+        for bx in 0..COLUMNS {
+            let columns = &sums[bx * width / COLUMNS..(bx + 1) * width / COLUMNS];
+            let sum: u32 = columns.iter().map(|&v| u32::from(v)).sum();
+            luma.push(sum as f32 / (count * columns.len()) as f32);
         }
     }
     Some(luma)

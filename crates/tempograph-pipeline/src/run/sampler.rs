@@ -20,12 +20,11 @@ pub(crate) struct Sampler {
     before: Option<Before>,
 }
 
-/// The frame before, where its shot may end with it.
+/// The frame before, where it may be picked if its shot ended with it.
 #[derive(Debug)]
 struct Before {
     look: Look,
-    /// Itself, unless it was picked.
-    frame: Option<Frame>,
+    frame: Frame,
 }
 
 impl Sampler {
@@ -48,7 +47,7 @@ impl Sampler {
 
     /// What the stage gets when no frame follows.
     pub(crate) fn end(&mut self) -> Option<Frame> {
-        let last = self.before.take()?.frame?;
+        let last = self.before.take()?.frame;
         self.is_apart(&last).then_some(last)
     }
 
@@ -73,13 +72,17 @@ impl Sampler {
         if !matches!(self.sampling, Sampling::Shots { .. }) {
             return None;
         }
+        let may_end = !wanted && self.is_apart(frame);
+        if !may_end && self.before.is_none() {
+            return None;
+        }
         // A picture that cannot be converted is the stage's to complain about, when it gets there; what was before it
         // is not the frame before the next.
         let now = Look::at(frame.picture.as_ref()).ok();
-        let now = now.map(|look| Before { look, frame: (!wanted).then(|| frame.clone()) });
-        let before = std::mem::replace(&mut self.before, now)?;
-        let cut = self.before.as_ref().is_some_and(|now| now.look.distance(&before.look) >= CUT);
-        before.frame.filter(|last| cut && self.is_apart(last))
+        let cut = |before: &Before| now.as_ref().is_some_and(|now| now.distance(&before.look) >= CUT);
+        let last = self.before.take().filter(cut).map(|before| before.frame).filter(|last| self.is_apart(last));
+        self.before = now.filter(|_| may_end).map(|look| Before { look, frame: frame.clone() });
+        last
     }
 
     /// Whether `frame` is far enough from what was picked last to be worth a look of its own.
