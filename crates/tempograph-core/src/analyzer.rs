@@ -1,5 +1,7 @@
 //! The seams perception plugs into.
 
+use std::time::Duration;
+
 use crate::{AudioBlock, Frame, Observation, Result};
 
 /// Which frames an analyzer wants to see.
@@ -59,6 +61,11 @@ pub trait FrameAnalyzer: Send {
     /// # Errors
     /// As [`Self::push`].
     fn finish(&mut self, out: &mut Vec<Observation>) -> Result<()>;
+
+    /// Processor time so far of threads of its own, which whoever calls it cannot see.
+    fn helpers_cpu(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Listens to 16 kHz mono audio and claims things about it.

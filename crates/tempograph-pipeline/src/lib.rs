@@ -6,3 +6,4 @@ pub mod cache;
 pub mod chat;
 pub mod fuse;
 pub mod run;
+mod threads;

@@ -9,7 +9,7 @@ use tempograph_core::{
 };
 use tempograph_models::{detect::Detector, embed};
 use tempograph_pipeline::analyze::{
-    detect::{DetectAnalyzer, DetectSettings},
+    detect::{DetectAnalyzer, DetectSettings, Looker},
     track::{TrackOptions, Tracked, track},
 };
 
@@ -83,10 +83,9 @@ fn network(batch: Option<usize>) -> Box<dyn Session> {
 
 /// Tracks of a script at ten frames a second, with and without looks.
 fn follow(script: &[Vec<Object>], network: Option<Box<dyn Session>>) -> Tracked {
-    let mut stage = DetectAnalyzer::new(Box::new(Oracle(script.to_vec())), DetectSettings { fps: 10.0, gate: None });
-    if let Some(network) = network {
-        stage = stage.with_looks(embed::open_image("reid", network).unwrap());
-    }
+    let looks = network.map(|network| embed::open_image("reid", network).unwrap());
+    let lookers = vec![Looker { detector: Box::new(Oracle(script.to_vec())), looks }];
+    let mut stage = DetectAnalyzer::new(lookers, DetectSettings { fps: 10.0, gate: None }).unwrap();
     let mut out: Vec<Observation> = Vec::new();
     for (i, objects) in script.iter().enumerate() {
         let (time, duration) = (MediaTime::from_millis(100 * i as i64), MediaTime::from_millis(100));

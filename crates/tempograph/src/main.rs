@@ -31,6 +31,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    sys::share_heaps();
     let cli = Cli::parse();
     // Before anything reads settings, logs or writes: its standard output belongs to its parent.
     if matches!(cli.command, Command::LlmChild) {

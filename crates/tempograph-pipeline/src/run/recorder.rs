@@ -2,8 +2,10 @@
 
 use tempograph_core::{Observation, Result, timeline::StageRun};
 
-use super::clock::Cost;
-use crate::cache::{StageCache, StageIdentity, StageRecord, Unit};
+use crate::{
+    cache::{StageCache, StageIdentity, StageRecord, Unit},
+    threads::clock::Cost,
+};
 
 /// Writes a stage's units in order and counts what it did.
 pub(crate) struct Recorder<'a> {

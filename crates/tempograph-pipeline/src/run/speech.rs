@@ -3,10 +3,11 @@
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tempograph_core::{AudioBlock, Cancel, Error, ErrorKind, Observation, Result};
 
-use super::{clock::Stopwatch, frames::Outcome, panics::caught, recorder::Recorder, stage::SpeechStage};
+use super::{frames::Outcome, recorder::Recorder, stage::SpeechStage};
 use crate::{
     analyze::asr::Chunker,
     cache::{StageCache, StageIdentity},
+    threads::{clock::Stopwatch, panics::caught},
 };
 
 /// Blocks that may wait: about a minute of audio (4 MB), so that recognising one long chunk does

@@ -14,7 +14,7 @@ use tempograph_models::{
 use tempograph_pipeline::{
     analyze::{
         depth::{self, DepthAnalyzer},
-        detect::{DetectAnalyzer, DetectSettings, detector_options},
+        detect::{DetectAnalyzer, DetectSettings, Looker, detector_options},
         faces::{self, FaceAnalyzer},
         frames::{self, FramesAnalyzer},
         gate::Gate,
@@ -39,10 +39,12 @@ impl Registry {
         let fps = self.settings.fps.0;
         let gated = self.settings.gate.is_on();
         let runtime = Arc::clone(&self.runtime);
-        let options = SessionOptions { threads: self.threads() };
-        let (family, path) = (model.family.clone(), model.main());
         // Who has a model of appearance wants objects to be found again; nobody has to.
         let looks = self.store.preferred("reidentify").ok();
+        let weights =
+            [Some(&model), looks.as_ref()].into_iter().flatten().flat_map(|m| &m.files).map(|f| f.bytes).sum();
+        let (lanes, options) = lanes(self.threads(), weights);
+        let (family, path) = (model.family.clone(), model.main());
         let mut models = vec![used(&model)];
         models.extend(looks.as_ref().map(used));
         Ok(FrameStage {
@@ -53,15 +55,17 @@ impl Registry {
                 params: json!({"fps": fps, "gate": gated}),
                 models,
                 make: Box::new(move || {
-                    let session = runtime.get()?.load(&path, &options)?;
-                    let detector = detect::open(&family, session, &detector_options())?;
+                    let runtime = runtime.get()?;
+                    let looker = || {
+                        let detector = detect::open(&family, runtime.load(&path, &options)?, &detector_options())?;
+                        let looks = looks
+                            .as_ref()
+                            .map(|looks| embed::open_image(&looks.family, runtime.load(&looks.main(), &options)?));
+                        Ok(Looker { detector, looks: looks.transpose()? })
+                    };
+                    let lookers = (0..lanes).map(|_| looker()).collect::<Result<_>>()?;
                     let settings = DetectSettings { fps, gate: gated.then(Gate::default) };
-                    let mut analyzer = DetectAnalyzer::new(detector, settings);
-                    if let Some(looks) = looks {
-                        let session = runtime.get()?.load(&looks.main(), &options)?;
-                        analyzer = analyzer.with_looks(embed::open_image(&looks.family, session)?);
-                    }
-                    Ok(Box::new(analyzer) as _)
+                    Ok(Box::new(DetectAnalyzer::new(lookers, settings)?) as _)
                 }),
             },
         })
@@ -180,6 +184,19 @@ impl Registry {
     }
 }
 
+/// Frames that are looked at beside each other at most.
+const MOST_LANES: usize = 4;
+/// What the weights of all lanes may take together, bytes: each lane holds its own.
+const LANES_WEIGHTS: u64 = 64 << 20;
+
+/// How many frames the detector looks at beside each other, and the threads that each of them gets. Small networks run
+/// faster beside each other than on several threads; large ones take much memory and use several threads well.
+fn lanes(threads: usize, weights: u64) -> (usize, SessionOptions) {
+    let fit = usize::try_from(LANES_WEIGHTS / weights.max(1)).unwrap_or(usize::MAX);
+    let lanes = threads.min(MOST_LANES).min(fit).max(1);
+    (lanes, SessionOptions { threads: (threads / lanes).max(1) })
+}
+
 pub(super) fn scene_stage(options: &Options) -> Result<FrameStage> {
     let measures = options.measures()?;
     Ok(FrameStage {
@@ -205,5 +222,25 @@ pub(super) fn thumbnail_stage(objects: Arc<FileObjects>) -> FrameStage {
             models: Vec::new(),
             make: Box::new(move || Ok(Box::new(Thumbnails::new(objects)) as _)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_detectors_look_at_several_frames_and_large_ones_use_their_threads() {
+        let told = |threads, megabytes: u64| {
+            let (lanes, options) = lanes(threads, megabytes << 20);
+            (lanes, options.threads)
+        };
+        assert_eq!(told(1, 8), (1, 1));
+        assert_eq!(told(2, 8), (2, 1));
+        assert_eq!(told(3, 8), (3, 1));
+        assert_eq!(told(16, 8), (4, 4));
+        assert_eq!(told(16, 40), (1, 16));
+        assert_eq!(told(8, 130), (1, 8));
+        assert_eq!(told(0, 0), (1, 1));
     }
 }

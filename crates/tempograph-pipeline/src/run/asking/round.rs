@@ -16,7 +16,8 @@ use tempograph_core::{
 
 use crate::{
     ask::{self, Asking, Edges, Plan, Question, Unanswered, Wanted, WindowAnswer},
-    run::{Progress, Request, panics::caught},
+    run::{Progress, Request},
+    threads::panics::caught,
 };
 
 /// Windows in a row that nobody answered after which asking is given up: each went through the retries of its back

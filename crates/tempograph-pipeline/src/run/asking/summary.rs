@@ -12,7 +12,8 @@ use tempograph_core::{
 use crate::{
     ask::{self, Asking, Kept, Piece, Task},
     cache::{StageCache, StageIdentity, Unit},
-    run::{Request, explain, panics::caught},
+    run::{Request, explain},
+    threads::panics::caught,
 };
 
 /// Raised whenever other questions are put than before.

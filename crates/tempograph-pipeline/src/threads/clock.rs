@@ -37,6 +37,6 @@ impl Stopwatch {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) wall: Duration,
-    /// Of the stage's own thread; a runtime's helper threads are not in it.
+    /// Of the stage's own thread and its lanes; a runtime's helper threads are not in it.
     pub(crate) cpu: Duration,
 }
