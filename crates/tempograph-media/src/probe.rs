@@ -57,6 +57,14 @@ pub struct VideoInfo {
     pub start: Option<MediaTime>,
 }
 
+impl VideoInfo {
+    /// Width of a pixel over its height once the picture stands upright.
+    pub fn upright_pixel_aspect(&self) -> f64 {
+        let lies = self.orientation.apply(Size::new(2, 1)) != Size::new(2, 1);
+        if lies { 1.0 / self.sample_aspect_ratio } else { self.sample_aspect_ratio }
+    }
+}
+
 /// An audio stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AudioInfo {

@@ -34,8 +34,8 @@ pub(crate) fn write(
     cancel: &Cancel,
 ) -> Result<Vec<Span>> {
     let folder = out.join("clips");
-    clear(&folder)?;
     if timeline.highlights.is_empty() {
+        clear(&folder, 0)?;
         return Ok(Vec::new());
     }
     fs::create_dir_all(&folder).map_err(|e| Error::io("make the folder of clips", &folder, e))?;
@@ -58,20 +58,25 @@ pub(crate) fn write(
     for highlight in &mut timeline.highlights {
         highlight.clip = Some(name(highlight.rank));
     }
+    clear(&folder, pieces.len())?;
     Ok(spans)
 }
 
-/// The clips of an earlier call are of other moments.
-fn clear(folder: &Path) -> Result<()> {
+/// Removes the clips of an earlier call that made more than the `now` of this one.
+fn clear(folder: &Path, now: usize) -> Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let is_clip = name.to_str().is_some_and(|n| n.starts_with("highlight-") && n.ends_with(".mp4"));
-        if is_clip {
+        if entry.file_name().to_str().and_then(rank).is_some_and(|rank| rank > now) {
             fs::remove_file(entry.path()).map_err(|e| Error::io("remove an earlier clip", &entry.path(), e))?;
         }
     }
     Ok(())
+}
+
+/// Which clip a file is by its name; `None` for a file that is not ours.
+fn rank(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("highlight-")?.strip_suffix(".mp4")?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 /// [`write()`] as a part of an analysis: what fails is an issue of the result.
@@ -107,4 +112,22 @@ pub(crate) fn stage(
         ..StageRun::default()
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_clips_of_an_earlier_call_are_removed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let names = ["highlight-1.mp4", "highlight-2.mp4", "highlight-12.mp4", "highlight-reel.mp4", "highlight-.mp4"];
+        for name in names {
+            fs::write(folder.path().join(name), "x").expect("it is written");
+        }
+        clear(folder.path(), 1).expect("it clears");
+        let left = names.map(|name| folder.path().join(name).exists());
+        assert_eq!(left, [true, false, false, true, true]);
+        clear(&folder.path().join("nowhere"), 0).expect("nothing is to be cleared");
+    }
 }

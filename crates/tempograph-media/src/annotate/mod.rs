@@ -91,6 +91,7 @@ pub fn render<'d>(
             let encoding = VideoOptions {
                 preset: options.preset.clone(),
                 crf: options.crf,
+                pixel_aspect: video.upright_pixel_aspect(),
                 ..VideoOptions::new(frame.picture.size(), video.fps)
             };
             // Damage may have taken the frames before this one; the clock keeps counting from

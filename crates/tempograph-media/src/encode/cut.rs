@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempograph_core::{Cancel, Error, ErrorKind, Frame, MediaTime, Result, Span};
 
 use super::{AudioSource, EncodeFrame, VideoOptions, VideoWriter, Written};
-use crate::{MediaInfo, Reader, Sample, VideoWants, Wants};
+use crate::{MediaInfo, Reader, Sample, VideoInfo, VideoWants, Wants};
 
 /// How a clip is encoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,13 +33,14 @@ pub struct Piece {
     pub out: PathBuf,
 }
 
-/// Writes the frames of `path` that are shown from within `span`, and the sound meanwhile, to `out`.
+/// Writes the frames of `path` that begin within `span`, and the sound meanwhile, to `out`.
 ///
-/// The first of them becomes time zero. The file is decoded from its front, so late spans of long
+/// The first of them becomes time zero. Where it comes late, as with slides that stand for long, the frame that is shown when
+/// `span` begins comes first. The file is decoded from its front, so late spans of long
 /// files take as long as reading up to there.
 ///
 /// # Errors
-/// `usage` when no frame lies in `span`; as [`Reader::read`] and [`VideoWriter`].
+/// `usage` when no frame is shown in `span`; as [`Reader::read`] and [`VideoWriter`].
 pub fn cut(path: &Path, span: Span, out: &Path, options: &CutOptions, cancel: &Cancel) -> Result<Written> {
     let pieces = [Piece { span, out: out.to_owned() }];
     let mut written = cut_all(path, &pieces, options, cancel, &mut |_| ())?;
@@ -61,7 +62,8 @@ pub fn cut_all(
 ) -> Result<Vec<Written>> {
     let mut reader = Reader::open(path)?;
     let info = reader.info().clone();
-    let mut clips: Vec<Clip<'_>> = pieces.iter().map(|piece| Clip { piece, writer: None, written: None }).collect();
+    let mut clips: Vec<Clip<'_>> =
+        pieces.iter().map(|piece| Clip { piece, before: None, writer: None, written: None }).collect();
     let Some(last) = pieces.iter().map(|p| p.span.end).max() else { return Ok(Vec::new()) };
     let mut past = false;
     let wants = Wants { video: Some(VideoWants::default()), audio: None };
@@ -81,7 +83,7 @@ pub fn cut_all(
         Err(e) if !past => return Err(e),
         _ => {}
     }
-    clips.into_iter().map(Clip::finish).collect()
+    clips.into_iter().map(|clip| clip.finish(path, &info, options)).collect()
 }
 
 fn empty(span: Span) -> Error {
@@ -91,6 +93,8 @@ fn empty(span: Span) -> Error {
 /// A piece while it is written.
 struct Clip<'a> {
     piece: &'a Piece,
+    /// The last frame that began before it.
+    before: Option<Frame>,
     writer: Option<VideoWriter>,
     written: Option<Written>,
 }
@@ -98,6 +102,16 @@ struct Clip<'a> {
 impl Clip<'_> {
     fn take(&mut self, frame: &Frame, path: &Path, info: &MediaInfo, options: &CutOptions) -> Result<()> {
         let span = self.piece.span;
+        if frame.time < span.start {
+            self.before = Some(frame.clone());
+            return Ok(());
+        }
+        if let Some(before) = self.before.take() {
+            let until = frame.time.min(span.end);
+            if until - span.start > usual(info) {
+                self.write(&before, span.start, until - span.start, path, info, options)?;
+            }
+        }
         if frame.time >= span.end {
             // Files and encoders are given back as soon as nothing more comes.
             if let Some(writer) = self.writer.take() {
@@ -105,35 +119,61 @@ impl Clip<'_> {
             }
             return Ok(());
         }
-        if frame.time < span.start {
-            return Ok(());
-        }
+        self.write(frame, frame.time, frame.duration.min(span.end - frame.time), path, info, options)
+    }
+
+    /// Writes `frame` as shown from `time` for `duration`.
+    fn write(
+        &mut self,
+        frame: &Frame,
+        time: MediaTime,
+        duration: MediaTime,
+        path: &Path,
+        info: &MediaInfo,
+        options: &CutOptions,
+    ) -> Result<()> {
         let picture = EncodeFrame::copy_of(frame.picture.as_ref())?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
+                let until = Some(self.piece.span.end);
                 let chosen = options.audio.or(info.default_audio).and_then(|i| info.audio.get(i));
-                let audio =
-                    chosen.map(|a| AudioSource { path: path.to_owned(), stream: a.stream, until: Some(span.end) });
-                let fps = info.video.as_ref().map_or(0.0, |v| v.fps);
+                let audio = chosen.map(|a| AudioSource { path: path.to_owned(), stream: a.stream, until });
+                let video = info.video.as_ref();
                 let encoding = VideoOptions {
                     preset: options.preset.clone(),
                     crf: options.crf,
-                    ..VideoOptions::new(frame.picture.size(), fps)
+                    pixel_aspect: video.map_or(1.0, VideoInfo::upright_pixel_aspect),
+                    ..VideoOptions::new(frame.picture.size(), video.map_or(0.0, |v| v.fps))
                 };
-                let out = &self.piece.out;
-                let writer = VideoWriter::create(out, &encoding, &picture, audio.as_ref(), frame.time)?;
+                let writer = VideoWriter::create(&self.piece.out, &encoding, &picture, audio.as_ref(), time)?;
                 self.writer.insert(writer)
             }
         };
-        writer.write(picture, frame.time, frame.duration.min(span.end - frame.time))
+        writer.write(picture, time, duration)
     }
 
-    fn finish(self) -> Result<Written> {
+    /// Ends the file. What is shown last stays on the screen for as long as there is sound.
+    fn finish(mut self, path: &Path, info: &MediaInfo, options: &CutOptions) -> Result<Written> {
+        let span = self.piece.span;
+        if let Some(before) = self.before.take()
+            && span.start < info.start + info.duration
+        {
+            self.write(&before, span.start, span.end - span.start, path, info, options)?;
+        }
         match (self.written, self.writer) {
             (Some(written), _) => Ok(written),
             (None, Some(writer)) => writer.finish(),
-            (None, None) => Err(empty(self.piece.span)),
+            (None, None) => Err(empty(span)),
         }
     }
+}
+
+/// A clip may begin this late.
+const LATE: MediaTime = MediaTime::from_millis(50);
+
+/// How long a frame is shown as a rule, and at most [`LATE`].
+fn usual(info: &MediaInfo) -> MediaTime {
+    let fps = info.video.as_ref().map_or(0.0, |v| v.fps);
+    if fps > 0.0 { MediaTime::from_secs_f64(1.0 / fps).min(LATE) } else { LATE }
 }

@@ -32,6 +32,8 @@ pub struct VideoOptions {
     pub size: Size,
     /// Nominal frame rate: only a hint for rate control, every frame keeps its own time.
     pub fps: f64,
+    /// Width of a pixel over its height.
+    pub pixel_aspect: f64,
     /// Speed against size, as x264 names it: `ultrafast`, `veryfast`, `medium`, …
     pub preset: String,
     /// Constant rate factor, 0 to 51; lower is better and larger.
@@ -41,9 +43,9 @@ pub struct VideoOptions {
 }
 
 impl VideoOptions {
-    /// Fast settings for a picture of `size`.
+    /// Fast settings for a picture of `size` with square pixels.
     pub fn new(size: Size, fps: f64) -> Self {
-        Self { size, fps, preset: "veryfast".to_owned(), crf: 23, threads: 0 }
+        Self { size, fps, pixel_aspect: 1.0, preset: "veryfast".to_owned(), crf: 23, threads: 0 }
     }
 }
 

@@ -212,6 +212,9 @@ impl Encoder {
             (*ctx).time_base = ffi::AVRational { num: 1, den: ticks };
             let fps = if o.fps.is_finite() && (0.1..=480.0).contains(&o.fps) { o.fps } else { 25.0 };
             (*ctx).framerate = ffi::AVRational { num: (fps * 1000.0).round() as i32, den: 1000 };
+            // H.264 and MP4 hold both numbers in 16 bits; what no screen shows is not believed.
+            let aspect = if (0.05..=20.0).contains(&o.pixel_aspect) { o.pixel_aspect } else { 1.0 };
+            (*ctx).sample_aspect_ratio = ffi::av_d2q(aspect, 4096);
             (*ctx).gop_size = (fps * 4.0).round().clamp(1.0, 600.0) as i32;
             (*ctx).thread_count = o.threads.min(64) as i32;
             (*ctx).flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
@@ -357,6 +360,7 @@ impl Output {
             check(ffi::avcodec_parameters_from_context((*stream).codecpar, encoder.0))?;
             (*stream).time_base = encoder.time_base();
             (*stream).avg_frame_rate = encoder.raw().framerate;
+            (*stream).sample_aspect_ratio = encoder.raw().sample_aspect_ratio;
             Ok((*stream).index as usize)
         }
     }

@@ -297,6 +297,53 @@ fn a_clip_holds_the_frames_and_the_sound_of_its_span() {
     assert_eq!(err.kind(), ErrorKind::Usage);
 }
 
+/// A film of pictures that stand for ten seconds each, of grey levels 40, 90, 140, 190, whose pixels are 16:11.
+fn slides(path: &Path) {
+    let size = Size::new(72, 58);
+    let options = VideoOptions { pixel_aspect: 16.0 / 11.0, ..VideoOptions::new(size, 0.1) };
+    let frame = |level| EncodeFrame::copy_of(&Plain(size, level)).expect("a frame");
+    let mut writer = VideoWriter::create(path, &options, &frame(40), None, MediaTime::ZERO).expect("it opens");
+    for (i, level) in [40, 90, 140, 190].into_iter().enumerate() {
+        writer.write(frame(level), ms(10_000 * i as i64), ms(10_000)).expect("it is written");
+    }
+    writer.finish().expect("it is finished");
+}
+
+#[test]
+fn a_clip_of_slides_begins_with_the_one_that_is_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("slides.mp4");
+    slides(&source);
+    let spans = [(13, 17), (5, 25), (10, 12), (36, 40)].map(|(a, b)| Span::new(ms(a * 1000), ms(b * 1000)));
+    let piece = |(i, span): (usize, &Span)| Piece { span: *span, out: folder.path().join(format!("{i}.mp4")) };
+    let pieces: Vec<Piece> = spans.iter().enumerate().map(piece).collect();
+    cut_all(&source, &pieces, &CutOptions::default(), &Cancel::new(), &mut |_| ()).expect("they are cut");
+    let wanted: [&[(i64, u8)]; 4] = [&[(0, 90)], &[(0, 40), (5_000, 90), (15_000, 140)], &[(0, 90)], &[(0, 190)]];
+    for ((piece, wanted), span) in pieces.iter().zip(wanted).zip(spans) {
+        let clip = read_small(&piece.out);
+        let near = |(time, picture): &(MediaTime, Vec<u8>), &(at, level): &(i64, u8)| {
+            time.abs_diff(ms(at)) < ms(1) && picture[0].abs_diff(level) < 6
+        };
+        let shown: Vec<_> = clip.iter().map(|(time, picture)| (*time, picture[0])).collect();
+        assert!(clip.len() == wanted.len() && clip.iter().zip(wanted).all(|(c, w)| near(c, w)), "{span:?} {shown:?}");
+        let info = probe(&piece.out).expect("it can be probed");
+        assert!(info.duration.abs_diff(span.duration()) < ms(60), "{span:?} {}", info.duration);
+        let aspect = info.video.expect("there is video").sample_aspect_ratio;
+        assert!((aspect - 16.0 / 11.0).abs() < 1e-3, "pixels stay as wide as they were: {aspect}");
+    }
+}
+
+#[test]
+fn a_pixel_that_lies_on_its_side_is_as_high_as_it_was_wide() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("slides.mp4");
+    slides(&source);
+    let mut video = probe(&source).expect("it can be probed").video.expect("there is video");
+    assert!((video.upright_pixel_aspect() - 16.0 / 11.0).abs() < 1e-3);
+    video.orientation = crate::Orientation { quarter_turns: 1, ..video.orientation };
+    assert!((video.upright_pixel_aspect() - 11.0 / 16.0).abs() < 1e-3);
+}
+
 /// Every frame's time and a small grey picture of it.
 fn read_small(path: &Path) -> Vec<(MediaTime, Vec<u8>)> {
     let mut frames = Vec::new();

@@ -175,7 +175,9 @@ impl Job<'_> {
             self.display.plan(&asking::shown(self.path, estimate.as_ref(), self.settings, as_json));
             return Ok(());
         }
-        self.library.put_video(&id, &uri)?;
+        // Later commands may be called from elsewhere.
+        let place = std::path::absolute(self.path).unwrap_or_else(|_| self.path.to_owned());
+        self.library.put_video(&id, &place.display().to_string())?;
         self.registry.begin_video();
         let mut analysis = self.prepared(&info, &id, &uri, cancel, run::analyze)?;
         drop(lock);

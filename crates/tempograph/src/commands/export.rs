@@ -1,6 +1,9 @@
 //! `tempograph export`: an analysed video in another format.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use tempograph_core::{Error, ErrorKind, Result};
 use tempograph_export::{Export, Format, Observations, report};
@@ -14,7 +17,7 @@ pub(crate) fn run(args: &args::Export, data: &Path) -> Result<u8> {
     let format: Format = args.format.parse()?;
     let library = Library::open(data)?;
     let run = find(&library, &args.video)?;
-    let source = source(&run, &args.video);
+    let source = source(&library, &run, &args.video)?;
     // A page and a project find the video from where they lie.
     let folder = args.out.as_deref().and_then(Path::parent).filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
     let (report, media) = (results::report_options(&source, folder), report::file_address(&source));
@@ -29,15 +32,23 @@ pub(crate) fn run(args: &args::Export, data: &Path) -> Result<u8> {
             })?;
         }
         Some(path) => output::write(path, |w| format.write(&export, w))?,
-        None => format.write(&export, &mut std::io::BufWriter::new(std::io::stdout().lock()))?,
+        None => {
+            let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+            format.write(&export, &mut stdout)?;
+            stdout.flush().map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
+        }
     }
     Ok(0)
 }
 
-/// The file of `run`: as it was named now, else where it was analysed.
-pub(crate) fn source(run: &RunRecord, named: &str) -> PathBuf {
+/// The file of `run`: as it was named now, else where it was seen last.
+pub(crate) fn source(library: &Library, run: &RunRecord, named: &str) -> Result<PathBuf> {
     let path = Path::new(named);
-    if path.is_file() { path.to_owned() } else { PathBuf::from(&run.timeline.video.uri) }
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let seen = library.videos()?.into_iter().find(|video| video.id == run.timeline.video.id);
+    Ok(PathBuf::from(seen.map_or_else(|| run.timeline.video.uri.clone(), |video| video.uri)))
 }
 
 /// The most recent run of a video, named by its file, its id or the beginning of its id.

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use serde_json::{Value, json};
 use tempograph_core::{Cancel, Error, ErrorKind, Result, Span, Timeline};
+use tempograph_media::content_hash;
 use tempograph_pipeline::fuse::highlights;
 use tempograph_store::Library;
 
@@ -32,13 +33,18 @@ pub(crate) fn run(args: &args::Highlights, settings: &Settings, data: &Path, can
         }
         found => found?,
     };
-    let source = export::source(&run, &args.video);
+    let source = export::source(&library, &run, &args.video)?;
     let out = folder_for(&source, args.out.as_deref(), false);
-    run.timeline.highlights = highlights::find(&run.timeline, &run.detections, &options);
+    highlights::fill(&mut run.timeline, &run.detections, &options);
     let mut real = Vec::new();
     if !args.no_clips && run.timeline.video.video_codec.is_some() {
         if !source.is_file() {
             let message = format!("the video is not where it was analysed: {}", source.display());
+            return Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint("name the file itself, or leave the clips out with `--no-clips`"));
+        }
+        if content_hash(&source)? != run.timeline.video.id {
+            let message = format!("there is another video now where this one was analysed: {}", source.display());
             return Err(Error::new(ErrorKind::NotFound, message)
                 .with_hint("name the file itself, or leave the clips out with `--no-clips`"));
         }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Done, Place, ffmpeg, shared_media};
+use crate::support::{Done, Place, ffmpeg, finished, shared_media};
 
 /// Ten seconds that never stand still, with a tone, at `rate` frames a second, a key frame each second.
 fn film(path: &Path, rate: &str) -> bool {
@@ -122,6 +122,52 @@ fn highlights_of_a_new_file_are_found_after_analysing_it() {
     assert!(place.path("tempograph-out/a/analysis.json").is_file());
     assert_eq!(place.run(&["highlights", "none.mp4"]).code, 1);
     assert_eq!(place.run(&["highlights", "a.mp4", "--min-s", "9", "--max-s", "3"]).code, 2);
+}
+
+#[test]
+fn the_summary_tells_the_best_moment_of_the_latest_choice() {
+    let Some(place) = told("25") else { return };
+    let told = || place.json("tempograph-out/a/analysis.json")["summary"]["text"].as_str().unwrap().to_owned();
+    let before = told();
+    let done = place.run(&["highlights", "a.mp4", "--no-clips", "--count", "1", "--min-s", "1.5", "--max-s", "2"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let after = told();
+    assert_ne!(before, after, "another moment is the best of short ones");
+    assert_eq!((before.matches("Best moment").count(), after.matches("Best moment").count()), (1, 1), "{after}");
+}
+
+#[test]
+fn a_video_is_found_from_anywhere_and_another_one_in_its_place_is_not_cut() {
+    let Some(place) = told("25") else { return };
+    let id = place.json("tempograph-out/a/analysis.json")["video"]["id"].as_str().unwrap().to_owned();
+    let elsewhere = place.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let cut = || {
+        let mut command = place.command(&["highlights", &id, "--count", "1"]);
+        finished(command.current_dir(&elsewhere).output().unwrap())
+    };
+    let done = cut();
+    assert_eq!(done.code, 0, "{}", done.err);
+    let clip = elsewhere.join("tempograph-out/a/clips/highlight-1.mp4");
+    let first = std::fs::read(&clip).unwrap();
+
+    assert!(film(&place.path("a.mp4"), "30"));
+    let done = cut();
+    assert_eq!(done.code, 1, "{}", done.out);
+    assert!(done.err.contains("another video now") && done.err.contains("--no-clips"), "{}", done.err);
+    assert_eq!(std::fs::read(&clip).unwrap(), first, "what was cut before stays");
+}
+
+/// On Linux `/dev/full` takes nothing.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_export_that_cannot_be_written_to_standard_output_fails() {
+    let Some(place) = told("25") else { return };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = place.command(&["export", "a.mp4", "--format", "srt"]);
+    let done = finished(command.stdout(full).output().unwrap());
+    assert_ne!(done.code, 0, "a few lines fit a buffer but are lost");
+    assert!(done.err.contains("standard output"), "{}", done.err);
 }
 
 #[test]

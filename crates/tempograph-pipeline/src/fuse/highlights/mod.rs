@@ -155,8 +155,12 @@ pub(super) fn in_words(timeline: &Timeline) -> String {
     format!(" Best moment: {from} to {to}{why}.")
 }
 
-/// Fills in the highlights and says the best in the summary.
+/// Fills in the highlights, in the place of those that are there, and says the best in the summary.
 pub fn fill(timeline: &mut Timeline, observations: &[Observation], options: &HighlightOptions) {
+    let before = in_words(timeline);
+    if timeline.summary.text.ends_with(&before) {
+        timeline.summary.text.truncate(timeline.summary.text.len() - before.len());
+    }
     timeline.highlights = find(timeline, observations, options);
     let best = in_words(timeline);
     timeline.summary.text.push_str(&best);
