@@ -37,7 +37,8 @@ impl Emotions {
     /// The scores of [`FACE_EMOTIONS`] for each of `faces` in `picture`, 1 in sum.
     ///
     /// # Errors
-    /// Those of [`Session::run`], and [`ErrorKind::ModelInvalid`] when the network answers with other shapes.
+    /// Those of [`Session::run`], and [`ErrorKind::ModelInvalid`] when the network answers with other shapes or with
+    /// what is not a number.
     pub fn judge(&mut self, picture: &Rgb, faces: &[Face]) -> Result<Vec<Vec<f32>>> {
         if faces.is_empty() {
             return Ok(Vec::new());
@@ -56,10 +57,63 @@ impl Emotions {
             [scores] if scores.shape() == [n, count] => scores.as_f32()?,
             _ => return Err(Error::new(ErrorKind::ModelInvalid, "the emotion network gave outputs of another shape")),
         };
+        if scores.iter().any(|score| !score.is_finite()) {
+            return Err(Error::new(ErrorKind::ModelInvalid, "the emotion network gave what is not a number"));
+        }
         let mean = |face: &[f32]| {
             let of = |i: usize| face.iter().skip(i).step_by(count).sum::<f32>() / CUTS.len() as f32;
             (0..count).map(|i| (of(i) * STEPS).round() / STEPS).collect()
         };
         Ok(scores.chunks_exact(CUTS.len() * count).map(mean).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempograph_core::{BoxXyxy, Size, TensorInfo};
+
+    use super::*;
+
+    /// Gives these scores whatever it is shown.
+    struct Scores([TensorInfo; 1], Vec<f32>);
+
+    impl Session for Scores {
+        fn inputs(&self) -> &[TensorInfo] {
+            &self.0
+        }
+        fn outputs(&self) -> &[TensorInfo] {
+            &[]
+        }
+        fn metadata(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+            Ok(vec![Tensor::new([inputs[0].shape()[0], FACE_EMOTIONS.len()], self.1.clone())?])
+        }
+    }
+
+    fn judged(scores: [f32; 21]) -> Result<Vec<Vec<f32>>> {
+        let face = TensorInfo { name: "face".into(), shape: vec![None, Some(1), Some(SIDE), Some(SIDE)] };
+        let picture = Rgb { size: Size::new(8, 8), data: vec![90; 192] };
+        let bbox = BoxXyxy::new(1.0, 1.0, 6.0, 6.0);
+        let face_in_it = Face { bbox, score: 0.9, eyes: [(2.0, 3.0), (5.0, 3.0)] };
+        Emotions::new(Box::new(Scores([face], scores.to_vec())))?.judge(&picture, &[face_in_it])
+    }
+
+    #[test]
+    fn the_cuts_of_a_face_are_averaged() {
+        let mut scores = [0.0; 21];
+        (scores[0], scores[7], scores[15]) = (0.9, 0.6, 1.0);
+        let found = judged(scores).expect("it judges");
+        assert_eq!(found, [vec![0.5, 0.333, 0.0, 0.0, 0.0, 0.0, 0.0]]);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_refused() {
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let mut scores = [0.1; 21];
+            scores[20] = wrong;
+            assert_eq!(judged(scores).expect_err("no score").kind(), ErrorKind::ModelInvalid);
+        }
     }
 }

@@ -194,7 +194,7 @@ const LANES_WEIGHTS: u64 = 64 << 20;
 fn lanes(threads: usize, weights: u64) -> (usize, SessionOptions) {
     let fit = usize::try_from(LANES_WEIGHTS / weights.max(1)).unwrap_or(usize::MAX);
     let lanes = threads.min(MOST_LANES).min(fit).max(1);
-    (lanes, SessionOptions { threads: (threads / lanes).max(1) })
+    (lanes, SessionOptions { threads: threads.div_ceil(lanes).max(1) })
 }
 
 pub(super) fn scene_stage(options: &Options) -> Result<FrameStage> {
@@ -238,6 +238,7 @@ mod tests {
         assert_eq!(told(1, 8), (1, 1));
         assert_eq!(told(2, 8), (2, 1));
         assert_eq!(told(3, 8), (3, 1));
+        assert_eq!(told(6, 8), (4, 2), "no core is left out");
         assert_eq!(told(16, 8), (4, 4));
         assert_eq!(told(16, 40), (1, 16));
         assert_eq!(told(8, 130), (1, 8));

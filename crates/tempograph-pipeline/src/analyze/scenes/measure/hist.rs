@@ -36,7 +36,8 @@ pub(super) fn correlation(a: &[f32], b: &[f32]) -> f64 {
     }
     let scale = 1.0 / a.len().max(1) as f64;
     let spread = (s11 - s1 * s1 * scale) * (s22 - s2 * s2 * scale);
-    if spread.abs() > f64::EPSILON { (s12 - s1 * s2 * scale) / spread.sqrt() } else { 1.0 }
+    // Rounding can leave the spread of a flat histogram just below zero.
+    if spread > f64::EPSILON { (s12 - s1 * s2 * scale) / spread.sqrt() } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -49,5 +50,12 @@ mod tests {
         assert!((correlation(&a, &a) - 1.0).abs() < 1e-12);
         assert!(correlation(&a, &[0.0, 0.0, 0.8, 0.6]) < 0.0);
         assert_eq!(correlation(&[0.5; 4], &a), 1.0, "a flat histogram has no spread");
+        // At lengths of 2 to 256 and levels of any size rounding must not make a root of a negative number.
+        for length in (1..=8).map(|n| 1usize << n) {
+            let mut peak = vec![0f32; length];
+            peak[0] = 1.0;
+            let flat = vec![1.0 / (length as f32).sqrt(); length];
+            assert!(correlation(&flat, &peak).is_finite() && correlation(&peak, &flat).is_finite(), "{length}");
+        }
     }
 }
