@@ -25,11 +25,12 @@ const CLASSES: [&str; 12] = [
 /// Class of a row that names none: the benchmark follows people.
 const DEFAULT_CLASS: &str = "person";
 
-/// Confidences above 1, as some detectors of the benchmark give, are divided by the largest. A
-/// confidence of 0 marks a row of the ground truth that does not count; it is left out.
+/// What stands for a confidence where nothing is known.
+const UNKNOWN: f32 = -1.0;
+
+/// Confidences become scores as [`Scale`] says.
 pub(super) fn read(text: &str) -> Result<BTreeMap<u64, FrameBoxes>> {
-    let mut frames: BTreeMap<u64, Rows> = BTreeMap::new();
-    let mut most = 1f32;
+    let mut all = Vec::new();
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -54,25 +55,54 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<u64, FrameBoxes>> {
         }
         let [x, y, w, h] = [number(2)? - 1.0, number(3)? - 1.0, number(4)?, number(5)?];
         let confidence = match fields.get(6) {
-            Some(field) if !field.is_empty() => number(6)? as f32,
-            _ => 1.0,
+            Some(field) if !field.is_empty() => Some(number(6)? as f32),
+            _ => None,
         };
-        if confidence == 0.0 {
-            continue;
-        }
-        most = most.max(confidence);
         let id = number(1)?;
         let track = (id >= 1.0).then_some(id as u32);
         let bbox = BoxXyxy::from_xywh(x as f32, y as f32, w.max(0.0) as f32, h.max(0.0) as f32);
-        // Results have -1 where nothing is known.
-        let score = if confidence < 0.0 { 1.0 } else { confidence };
-        let rows = &mut frames.entry(frame as u64 - 1).or_default().rows;
-        rows.push((bbox, score, class(fields.get(7).copied()), track));
+        all.push((frame as u64 - 1, confidence, (bbox, class(fields.get(7).copied()), track)));
     }
-    if most > 1.0 {
-        frames.values_mut().flat_map(|f| &mut f.rows).for_each(|row| row.1 /= most);
+    let scale = Scale::of(all.iter().filter_map(|(_, confidence, _)| *confidence));
+    let mut frames: BTreeMap<u64, Rows> = BTreeMap::new();
+    for (frame, confidence, (bbox, label, track)) in all {
+        if let Some(score) = scale.score(confidence) {
+            frames.entry(frame).or_default().rows.push((bbox, score, label, track));
+        }
     }
     frames.into_iter().map(|(frame, rows)| Ok((frame, rows.columns()?))).collect()
+}
+
+/// What the confidences of a file mean, which only all of them together tell.
+enum Scale {
+    /// From 0, for a row of the ground truth that does not count, to 1; to `most` where a detector gives more.
+    Confidences { most: f32 },
+    /// Scores of a detector as they come, such as DPM's, of which some are negative, so that 0 and -1 are scores like the
+    /// others: those of a file lie between these.
+    Raw { low: f32, high: f32 },
+}
+
+impl Scale {
+    fn of(confidences: impl Iterator<Item = f32>) -> Self {
+        let (mut low, mut high, mut raw) = (f32::INFINITY, f32::NEG_INFINITY, false);
+        for confidence in confidences {
+            raw |= confidence < 0.0 && confidence != UNKNOWN;
+            (low, high) = (low.min(confidence), high.max(confidence));
+        }
+        if raw { Self::Raw { low, high } } else { Self::Confidences { most: high.max(1.0) } }
+    }
+
+    /// The score of a row, 0 to 1, in the order of the confidences; 1 where there is none. `None`: the row does not
+    /// count.
+    fn score(&self, confidence: Option<f32>) -> Option<f32> {
+        let Some(confidence) = confidence else { return Some(1.0) };
+        match *self {
+            Self::Confidences { .. } if confidence == UNKNOWN => Some(1.0),
+            Self::Confidences { most } => (confidence != 0.0).then_some(confidence / most),
+            Self::Raw { low, high } if low < high => Some((confidence - low) / (high - low)),
+            Self::Raw { .. } => Some(1.0),
+        }
+    }
 }
 
 fn class(field: Option<&str>) -> String {

@@ -29,6 +29,22 @@ fn mot_confidences_beyond_one_are_scaled() {
 }
 
 #[test]
+fn mot_raw_scores_keep_their_order() {
+    let scores = |confidences: &[&str]| -> Vec<f32> {
+        let rows: Vec<String> = confidences.iter().map(|c| format!("1,-1,1,1,5,5,{c}\n")).collect();
+        let frames = boxes(rows.concat().as_bytes(), ImportFormat::Mot);
+        frames[&0].detections.scores().to_vec()
+    };
+    assert_eq!(scores(&["0.5", "-0.5", "0", "1.5", "-0.25"]), [0.5, 0.0, 0.25, 1.0, 0.125]);
+    assert_eq!(scores(&["-1", "-0.5", "-2", "0"]), [0.5, 0.75, 0.0, 1.0], "here -1 is a score like the others");
+    assert_eq!(scores(&["-0.4", "-0.4"]), [1.0, 1.0], "nothing to tell them apart by");
+    assert_eq!(scores(&["-0.5", "", "0.5"]), [0.0, 1.0, 1.0], "without a confidence nothing is doubted");
+    assert_eq!(scores(&["-1", "-1"]), [1.0, 1.0], "not known");
+    assert_eq!(scores(&["-1", "0.25", "0"]), [1.0, 0.25], "not known, beside confidences");
+    assert_eq!(scores(&["-1", "64", "32"]), [1.0, 1.0, 0.5], "not known is no share of the largest");
+}
+
+#[test]
 fn coco_finds_frames_by_field_or_name() {
     let text = br#"{"images":[{"id":9,"file_name":"x/frame_000003.jpg","width":64,"height":32},{"id":4,"frame":7}],
         "categories":[{"id":1,"name":"cat\n"}],

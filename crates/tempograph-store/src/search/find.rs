@@ -24,6 +24,10 @@ const PHRASES_PER_HIT: usize = 5;
 const MIN_PHRASES: usize = 100;
 /// Moments of one phrase that are looked at for each hit that is wanted.
 const MOMENTS_PER_HIT: usize = 3;
+/// Rows that a list without a question reads first for each hit that is wanted.
+const ROWS_PER_HIT: usize = 2;
+/// As many times more rows it reads where they make too few hits: what was read before is little beside it.
+const ROWS_GROW: usize = 4;
 /// The pictures of a scene lie half a second apart; one further away shows something else.
 const NEAR_PICTURE: MediaTime = MediaTime::from_millis(2_000);
 /// Media time of one unit of a stage.
@@ -109,10 +113,23 @@ impl Library {
 
     /// What the filter lets through, in order of time.
     fn listed(&self, connection: &Connection, filter: &Filter, limit: usize) -> Result<Vec<Hit>> {
-        let mut hits = Vec::new();
-        for row in filter.rows(connection, &filter.sql, "run.video, moment.starts, moment.id", Vec::new(), limit * 2)? {
-            rank::join(&mut hits, hit(row, 0.0, None));
-        }
+        let order = "run.video, moment.starts, moment.id";
+        let mut wanted = limit * ROWS_PER_HIT;
+        // How many rows make one hit is not known before they are read.
+        let mut hits = loop {
+            let rows = filter.rows(connection, &filter.sql, order, Vec::new(), wanted)?;
+            let last = rows.len() < wanted;
+            let mut hits = Vec::new();
+            for row in rows {
+                rank::join(&mut hits, hit(row, 0.0, None));
+                // One more than is wanted says that the last one of those is whole.
+                hits.truncate(limit + 1);
+            }
+            if last || hits.len() > limit {
+                break hits;
+            }
+            wanted = wanted.saturating_mul(ROWS_GROW);
+        };
         hits.truncate(limit);
         for hit in &mut hits {
             hit.thumbnail = thumbnail(connection, &hit.video.id, hit.at_s)?;

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Transaction, TransactionBehavior, params}
 use tempograph_core::{Error, ErrorKind, Result, Timeline};
 
 use super::{
-    moments::{Moment, VERSION, moments},
+    moments::{Kind, Moment, VERSION, moments},
     vectors::{MAX_DIMS, VectorFile},
     words,
 };
@@ -25,7 +25,7 @@ pub struct Space {
 const RUNS_A_STEP: usize = 16;
 
 /// Puts the moments of the run `run` in place of those it had. Of other runs of the video those kinds are dropped that
-/// this one has: each kind is found in the most recent run that looked for it.
+/// this one has or looked for in vain: each kind is found in the most recent run that looked for it.
 pub(crate) fn put(transaction: &Transaction<'_>, run: i64, timeline: &Timeline) -> Result<()> {
     let failed = store_error("index a run");
     let before: i64 =
@@ -36,13 +36,14 @@ pub(crate) fn put(transaction: &Transaction<'_>, run: i64, timeline: &Timeline) 
         insert(transaction, run, moment).map_err(&failed)?;
     }
     transaction.execute("DELETE FROM moment WHERE run = ?1 AND id <= ?2", [run, before]).map_err(&failed)?;
-    let kinds: BTreeSet<&str> = all.iter().map(|m| m.kind.as_str()).collect();
-    for kind in kinds {
+    let found: BTreeSet<Kind> = all.iter().map(|m| m.kind).collect();
+    let stages = &timeline.run.stages;
+    for kind in Kind::ALL.into_iter().filter(|kind| found.contains(kind) || kind.looked_for(stages)) {
         transaction
             .execute(
                 "DELETE FROM moment WHERE kind = ?1 AND run <> ?2
                  AND run IN (SELECT id FROM run WHERE video = (SELECT video FROM run WHERE id = ?2))",
-                params![kind, run],
+                params![kind.as_str(), run],
             )
             .map_err(&failed)?;
     }

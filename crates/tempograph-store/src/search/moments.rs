@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use tempograph_core::{
     MediaTime, Span, Timeline, Word,
-    timeline::{AudioEvent, AudioEventKind, Entity},
+    timeline::{AudioEvent, AudioEventKind, Entity, StageRun},
 };
 
 use super::words;
@@ -23,6 +23,8 @@ const MAX_WORDS: usize = 40;
 const PAUSE: MediaTime = MediaTime::from_millis(1500);
 /// A label that is gone for less than this was there all along.
 const GAP: MediaTime = MediaTime::from_millis(2000);
+/// What `run.stages` says of a stage that came to its end.
+const ENDED: [&str; 4] = ["done", "cached", "resumed", "imported"];
 
 /// By what a moment is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,6 +70,29 @@ impl Kind {
         let seen = |kind| matches!(kind, Self::Object | Self::Event);
         let told = |kind| matches!(kind, Self::Description | Self::Memory);
         self == other || seen(self) && seen(other) || told(self) && told(other)
+    }
+
+    /// The stages that look for it, by their names in `run.stages`.
+    fn stages(self) -> &'static [&'static str] {
+        match self {
+            Self::Speech => &["speech"],
+            Self::Sound => &["sounds"],
+            Self::Text => &["text"],
+            // Models add to both, but who only asks them has not looked for what the detector sees.
+            Self::Object | Self::Event => &["detect"],
+            Self::Emotion => &["faces"],
+            Self::Description => &["ask", "summary"],
+            Self::Memory => &["ask"],
+            Self::Frame => &[],
+        }
+    }
+
+    /// Whether a run of `stages` looked for it, found or not: one of its stages came to its end and none failed, for a
+    /// failure leaves open what there is.
+    pub(crate) fn looked_for(self, stages: &[StageRun]) -> bool {
+        let ended = |s: &StageRun| ENDED.contains(&s.status.as_str());
+        let mut own = stages.iter().filter(|s| self.stages().contains(&s.name.as_str()));
+        own.clone().any(ended) && own.all(|s| s.status != "failed")
     }
 
     /// The name as in JSON and `--kind`.

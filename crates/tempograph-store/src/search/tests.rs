@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tempograph_core::{ErrorKind, Graph, Timeline};
+use tempograph_core::{
+    ErrorKind, Graph, Timeline,
+    timeline::{Scene, StageRun, Track, Window},
+};
 
 use super::*;
 use crate::Library;
@@ -173,6 +176,90 @@ fn each_kind_is_found_in_the_latest_run_that_has_it() {
     let orphans = "phrase WHERE id NOT IN (SELECT phrase FROM moment)";
     assert_eq!(count(&p.library, orphans), 0);
     p.library.connection().execute("INSERT INTO phrase_terms (phrase_terms) VALUES ('integrity-check')", []).unwrap();
+}
+
+fn stage(name: &str, status: &str) -> StageRun {
+    StageRun { name: name.into(), status: status.into(), ..StageRun::default() }
+}
+
+/// The kinds that are found in `v` after a second run of `stages` that found nothing at all.
+fn left(stages: &[(&str, &str)]) -> Vec<&'static str> {
+    let mut first = testing::timeline("v");
+    first.scenes = vec![Scene {
+        id: "S1".into(),
+        span: testing::span(0.0, 60.0),
+        start_frame: 0,
+        thumbnail: None,
+        summary: Some("A street.".into()),
+    }];
+    first.windows = vec![Window {
+        id: "W1".into(),
+        span: testing::span(0.0, 30.0),
+        summary: "A man waits.".into(),
+        origin: "m".into(),
+        frames_s: Vec::new(),
+        same_as: None,
+    }];
+    let p = place(&[first.clone()]);
+    let mut nothing = Timeline::empty(first.video);
+    nothing.run.stages = stages.iter().map(|(name, status)| stage(name, status)).collect();
+    put(&p.library, &nothing, "again");
+    let found = |kind: &Kind| !ask(&p.library, &Query { kinds: vec![*kind], ..Query::default() }).is_empty();
+    Kind::ALL.iter().filter(|kind| found(kind)).map(|kind| kind.as_str()).collect()
+}
+
+/// What a later run looked for in vain is not there: an elephant that a higher threshold no longer sees.
+#[test]
+fn what_a_later_run_looked_for_in_vain_is_gone() {
+    let all = ["speech", "sound", "text", "object", "event", "emotion", "description", "memory"];
+    let without = |gone: &[&str]| all.into_iter().filter(|kind| !gone.contains(kind)).collect::<Vec<_>>();
+    for (name, gone) in [
+        ("detect", &["object", "event"][..]),
+        ("speech", &["speech"]),
+        ("sounds", &["sound"]),
+        ("text", &["text"]),
+        ("faces", &["emotion"]),
+        ("ask", &["description", "memory"]),
+        ("summary", &["description"]),
+        ("scenes", &[]),
+        ("vad", &[]),
+        ("fuse", &[]),
+    ] {
+        for status in ["done", "cached", "resumed", "imported"] {
+            assert_eq!(left(&[(name, status)]), without(gone), "{name} {status}");
+        }
+        for status in ["failed", "skipped", "running"] {
+            assert_eq!(left(&[(name, status)]), all, "{name} {status}");
+        }
+    }
+    assert_eq!(left(&[]), all);
+    let partly = left(&[("ask", "failed"), ("summary", "done"), ("text", "done")]);
+    assert_eq!(partly, without(&["text"]), "windows that failed may have had descriptions");
+}
+
+/// Moments that are one hit do not use up the limit.
+#[test]
+fn a_list_is_as_long_as_it_may_be() {
+    let mut t = testing::timeline("v");
+    let one = t.tracks[0].clone();
+    // Five times forty classes at once, ten seconds apart.
+    t.tracks = (0..200)
+        .map(|i| {
+            let at = 10.0 * f64::from(i / 40);
+            let span = testing::span(at, at + 1.0);
+            Track { id: i + 1, label: format!("class {}", i % 40), span, entity: None, ..one.clone() }
+        })
+        .collect();
+    let p = place(&[t]);
+    let starts = |limit: usize| -> Vec<f64> {
+        let hits = ask(&p.library, &Query { kinds: vec![Kind::Object], limit, ..Query::default() });
+        assert!(hits.iter().all(|h| h.matches.len() == 40), "every hit is whole");
+        hits.iter().map(|h| h.span.start.as_secs_f64()).collect()
+    };
+    assert_eq!(starts(1), [0.0]);
+    assert_eq!(starts(3), [0.0, 10.0, 20.0]);
+    assert_eq!(starts(5), [0.0, 10.0, 20.0, 30.0, 40.0]);
+    assert_eq!(starts(10).len(), 5, "there are no more");
 }
 
 #[test]
