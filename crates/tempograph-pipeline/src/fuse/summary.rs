@@ -1,10 +1,13 @@
 //! The summary that needs no model: facts put into sentences.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use tempograph_core::{
     MediaTime, Span,
-    timeline::{AudioEvent, AudioEventKind, Chapter, Scene, Summary, Video},
+    timeline::{AudioEvent, AudioEventKind, Chapter, Emotion, Scene, ScreenText, Summary, Video, VisualEvent},
 };
 
 use super::Fused;
@@ -29,13 +32,67 @@ pub(super) fn template(video: &Video, fused: &Fused) -> Summary {
         let _infallible = write!(text, ", {}", count(fused.scenes.len(), "scene"));
     }
     text.push('.');
-    text.push_str(&facts(fused, whole, "Seen: ", "Heard: "));
-    let chapters = fused.scenes.iter().map(|scene| chapter(scene, video, fused)).collect();
+    for there in There::within(&[whole], fused) {
+        text.push_str(&facts(&there, "Seen: ", "Heard: "));
+    }
+    let spans: Vec<Span> = fused.scenes.iter().map(|s| s.span).collect();
+    let there = There::within(&spans, fused);
+    let chapters = fused.scenes.iter().zip(&there).map(|(scene, there)| chapter(scene, video, there)).collect();
     Summary { text, chapters, backend: "template".to_owned() }
 }
 
-fn chapter(scene: &Scene, video: &Video, fused: &Fused) -> Chapter {
-    let text = facts(fused, scene.span, "Seen: ", "Heard: ").trim().to_owned();
+/// What touches one stretch of time, each in the order of the timeline.
+#[derive(Default)]
+struct There<'a> {
+    /// Id and kind of the entities.
+    entities: BTreeSet<(&'a str, &'a str)>,
+    visual: Vec<&'a VisualEvent>,
+    texts: Vec<&'a ScreenText>,
+    audio: Vec<&'a AudioEvent>,
+    emotions: Vec<&'a Emotion>,
+}
+
+impl<'a> There<'a> {
+    /// What touches each of `spans`, which follow each other.
+    ///
+    /// Looks at everything once, so that a long video of many scenes costs no more than what is in them.
+    fn within(spans: &[Span], fused: &'a Fused) -> Vec<Self> {
+        let mut there: Vec<Self> = spans.iter().map(|_| Self::default()).collect();
+        let kinds: BTreeMap<&str, &str> = fused.entities.iter().map(|e| (e.id.as_str(), e.kind.as_str())).collect();
+        for track in &fused.tracks {
+            let entity = track.entity.as_deref().and_then(|id| kinds.get_key_value(id));
+            if let Some((&id, &kind)) = entity {
+                for i in touched(spans, track.span) {
+                    there[i].entities.insert((id, kind));
+                }
+            }
+        }
+        for event in &fused.visual_events {
+            touched(spans, event.span).for_each(|i| there[i].visual.push(event));
+        }
+        for text in &fused.texts {
+            touched(spans, text.span).for_each(|i| there[i].texts.push(text));
+        }
+        for event in &fused.audio_events {
+            touched(spans, event.span).for_each(|i| there[i].audio.push(event));
+        }
+        for emotion in &fused.emotions {
+            touched(spans, emotion.span).for_each(|i| there[i].emotions.push(emotion));
+        }
+        there
+    }
+}
+
+/// Positions of those of `spans`, which follow each other, that share time with `span` or hold its start.
+fn touched(spans: &[Span], span: Span) -> impl Iterator<Item = usize> {
+    let from = spans.partition_point(|s| s.end <= span.start);
+    (from..spans.len())
+        .take_while(move |&i| spans[i].start <= span.start || spans[i].start < span.end)
+        .filter(move |&i| span.intersect(spans[i]).is_some() || spans[i].contains(span.start))
+}
+
+fn chapter(scene: &Scene, video: &Video, there: &There<'_>) -> Chapter {
+    let text = facts(there, "Seen: ", "Heard: ").trim().to_owned();
     Chapter {
         span: scene.span,
         title: format!("Scene {}, {}", scene.id.trim_start_matches('S'), clock(scene.span.start, video)),
@@ -43,17 +100,13 @@ fn chapter(scene: &Scene, video: &Video, fused: &Fused) -> Chapter {
     }
 }
 
-/// What was seen, what happened and what was said within `span`, each as a sentence.
-fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
-    let touches = |s: Span| s.intersect(span).is_some() || span.contains(s.start);
+/// What was seen, what happened and what was said, each as a sentence.
+fn facts(there: &There<'_>, seen: &str, heard: &str) -> String {
     let mut text = String::new();
 
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for entity in &fused.entities {
-        let there = fused.tracks.iter().any(|t| t.entity.as_deref() == Some(&entity.id) && touches(t.span));
-        if there {
-            *kinds.entry(&entity.kind).or_default() += 1;
-        }
+    for (_, kind) in &there.entities {
+        *kinds.entry(kind).or_default() += 1;
     }
     if !kinds.is_empty() {
         let mut kinds: Vec<_> = kinds.into_iter().collect();
@@ -67,7 +120,7 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
     }
 
     let mut happened: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in fused.visual_events.iter().filter(|e| touches(e.span)) {
+    for event in &there.visual {
         *happened.entry(event.kind.as_str()).or_default() += 1;
     }
     if !happened.is_empty() {
@@ -75,12 +128,8 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
         let _infallible = write!(text, " Movement: {}.", list.join(", "));
     }
 
-    let mut read: Vec<&str> = Vec::new();
-    for text in fused.texts.iter().filter(|t| touches(t.span)) {
-        if !read.contains(&text.text.as_str()) {
-            read.push(&text.text);
-        }
-    }
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    let mut read: Vec<&str> = there.texts.iter().map(|t| t.text.as_str()).filter(|t| known.insert(t)).collect();
     if !read.is_empty() {
         let more = read.len().saturating_sub(KINDS);
         read.truncate(KINDS);
@@ -89,7 +138,7 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
     }
 
     let mut sounds: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in fused.audio_events.iter().filter(|e| e.kind == AudioEventKind::Sound && touches(e.span)) {
+    for event in there.audio.iter().filter(|e| e.kind == AudioEventKind::Sound) {
         *sounds.entry(event.label.as_deref().unwrap_or("sound")).or_default() += 1;
     }
     if !sounds.is_empty() {
@@ -102,7 +151,7 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
     }
 
     let mut felt: BTreeMap<&str, usize> = BTreeMap::new();
-    for emotion in fused.emotions.iter().filter(|e| touches(e.span)) {
+    for emotion in &there.emotions {
         *felt.entry(&emotion.label).or_default() += 1;
     }
     if !felt.is_empty() {
@@ -110,8 +159,7 @@ fn facts(fused: &Fused, span: Span, seen: &str, heard: &str) -> String {
         let _infallible = write!(text, " Faces: {}.", list.join(", "));
     }
 
-    let spoken: Vec<&AudioEvent> =
-        fused.audio_events.iter().filter(|e| e.kind == AudioEventKind::Speech && touches(e.span)).collect();
+    let spoken: Vec<_> = there.audio.iter().filter(|e| e.kind == AudioEventKind::Speech).collect();
     if !spoken.is_empty() {
         let words: Vec<_> = spoken.iter().filter_map(|e| e.text.as_deref()).collect();
         let said = if words.is_empty() {
@@ -147,7 +195,96 @@ fn shorten(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use tempograph_core::timeline::{Entity, Track};
+
     use super::*;
+
+    fn span(from: i64, to: i64) -> Span {
+        Span::new(MediaTime::from_millis(from), MediaTime::from_millis(to))
+    }
+
+    fn scene(i: i64) -> Scene {
+        let span = span(1000 * i, 1000 * i + 1000);
+        Scene { id: format!("S{}", i + 1), span, start_frame: 0, thumbnail: None, summary: None }
+    }
+
+    fn entity(n: i64, kind: &str) -> Entity {
+        Entity {
+            id: format!("E{n}"),
+            kind: kind.to_owned(),
+            description: String::new(),
+            first_seen_s: MediaTime::ZERO,
+            last_seen_s: MediaTime::ZERO,
+            tracks: Vec::new(),
+            speakers: Vec::new(),
+            origin: "tracks".to_owned(),
+            told: Vec::new(),
+        }
+    }
+
+    fn track(id: u32, entity: i64, span: Span) -> Track {
+        Track { id, label: String::new(), score: 0.8, span, frames: 1, entity: Some(format!("E{entity}")) }
+    }
+
+    fn summary(seconds: i64, fused: &Fused) -> Summary {
+        template(&Video { duration_s: MediaTime::from_millis(1000 * seconds), ..Video::default() }, fused)
+    }
+
+    #[test]
+    fn an_entity_is_counted_once_in_each_scene_it_touches() {
+        let fused = Fused {
+            scenes: (0..3).map(scene).collect(),
+            entities: vec![entity(1, "person"), entity(2, "dog"), entity(3, "person")],
+            // E1 was lost for a moment in the first scene and leaves as the second ends, E2 is seen in one frame as
+            // it begins, E3 was only heard.
+            tracks: vec![
+                track(1, 1, span(100, 300)),
+                track(2, 1, span(500, 2000)),
+                track(3, 2, span(1000, 1000)),
+                track(4, 9, span(0, 3000)),
+            ],
+            ..Fused::default()
+        };
+        let told = summary(3, &fused);
+        assert_eq!(told.text, "3 s, 3 scenes. Seen: 1 dog, 1 person.");
+        let texts: Vec<_> = told.chapters.iter().map(|c| c.text.as_str()).collect();
+        assert_eq!(texts, ["Seen: 1 person.", "Seen: 1 dog, 1 person.", "Nothing was recognised."]);
+    }
+
+    #[test]
+    fn each_of_many_scenes_has_its_own() {
+        let n = 20_000;
+        let fused = Fused {
+            scenes: (0..n).map(scene).collect(),
+            entities: (0..n).map(|i| entity(i, "person")).collect(),
+            tracks: (0..n).map(|i| track(i as u32, i, span(1000 * i, 1000 * i + 900))).collect(),
+            ..Fused::default()
+        };
+        // Whoever asks every track about every entity in every scene is not done in an hour.
+        let told = summary(n, &fused);
+        assert!(told.text.ends_with("Seen: 20000 people."), "{}", told.text);
+        assert!(told.chapters.iter().all(|c| c.text == "Seen: 1 person."));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_touched_is_found(
+            lengths in prop::collection::vec(0i64..40, 0..12),
+            (from, length) in (-20i64..260, 0i64..120),
+        ) {
+            let mut end = 0;
+            let mut next = |length| {
+                end += length;
+                span(end - length, end)
+            };
+            let spans: Vec<Span> = lengths.into_iter().map(&mut next).collect();
+            let span = span(from, from + length);
+            let touches = |s: &Span| span.intersect(*s).is_some() || s.contains(span.start);
+            let want: Vec<usize> = (0..spans.len()).filter(|&i| touches(&spans[i])).collect();
+            prop_assert_eq!(touched(&spans, span).collect::<Vec<_>>(), want);
+        }
+    }
 
     #[test]
     fn plurals_and_quotes() {

@@ -57,7 +57,7 @@ pub(super) fn idle(motion: &Motion<'_>, rules: &Rules<'_>, out: &mut Vec<Found>)
     stays
 }
 
-/// A being that stays while exactly one other moves at some distance.
+/// A being that stays while exactly one other moves at some distance. `stays` are ordered by motion, then time.
 ///
 /// Boxes do not show where somebody looks, so this says no more than that there was one thing to
 /// look at; its confidence is held low.
@@ -68,38 +68,60 @@ pub(super) fn observe(
     out: &mut Vec<Found>,
 ) {
     let o = rules.options;
-    for (watcher, stay) in stays.iter().filter(|(i, _)| rules.motions[*i].nature == Nature::Being) {
-        let watched = |pair: &Pair<'_, '_>| {
-            let (a, b) = (rules.index(pair.a), rules.index(pair.b));
-            let other = if a == *watcher {
-                b
-            } else if b == *watcher {
-                a
-            } else {
-                return None;
-            };
-            let motion = &rules.motions[other];
-            let range = pair.range.start.max(*stay.start())..pair.range.end.min(stay.end() + 1);
-            let moves = |k: usize| motion.at(k).is_some_and(|s| s.pace() >= o.observe_speed) && !rules.camera_moves(k);
-            let found = runs(range, |k| {
-                let d = pair.distance(k);
-                let right = o.observe_distance[0] <= d && d <= o.observe_distance[1];
-                if moves(k) && right { Fit::Enter } else { Fit::Out }
-            });
-            let longest = found.into_iter().max_by_key(|r| r.end() - r.start())?;
-            (motion.nature != Nature::Thing && rules.seconds(&longest) >= o.observe_s).then_some((other, longest))
-        };
-        let mut candidates = pairs.iter().filter_map(watched);
-        // With several to look at, nothing says which one is.
-        if let (Some((other, run)), None) = (candidates.next(), candidates.next()) {
-            out.push(Found {
-                kind: VisualEventKind::Observe,
-                who: vec![*watcher, other],
-                margin: 0.5,
-                min_s: o.observe_s,
-                ceiling: o.observe_max_confidence,
-                run,
-            });
+    // Each pair with the position of the other, under the one that may watch.
+    let mut others: Vec<Vec<(usize, &Pair<'_, '_>)>> = vec![Vec::new(); rules.motions.len()];
+    for pair in pairs {
+        let (a, b) = (rules.index(pair.a), rules.index(pair.b));
+        others[a].push((b, pair));
+        others[b].push((a, pair));
+    }
+    for own in stays.chunk_by(|a, b| a.0 == b.0) {
+        let watcher = own[0].0;
+        if rules.motions[watcher].nature != Nature::Being {
+            continue;
+        }
+        let mut meanwhile = std::mem::take(&mut others[watcher]);
+        meanwhile.sort_by_key(|(_, pair)| pair.range.start);
+        let mut waiting = meanwhile.into_iter().peekable();
+        let mut active: Vec<(usize, &Pair<'_, '_>)> = Vec::new();
+        for (_, stay) in own {
+            while let Some(other) = waiting.next_if(|(_, pair)| pair.range.start <= *stay.end()) {
+                active.push(other);
+            }
+            active.retain(|(_, pair)| pair.range.end > *stay.start());
+            let mut candidates =
+                active.iter().filter_map(|&(other, pair)| Some((other, watched(other, pair, stay, rules)?)));
+            // With several to look at, nothing says which one is.
+            if let (Some((other, run)), None) = (candidates.next(), candidates.next()) {
+                out.push(Found {
+                    kind: VisualEventKind::Observe,
+                    who: vec![watcher, other],
+                    margin: 0.5,
+                    min_s: o.observe_s,
+                    ceiling: o.observe_max_confidence,
+                    run,
+                });
+            }
         }
     }
+}
+
+/// The longest stretch of `stay` in which `other` of `pair` is there to look at.
+fn watched(
+    other: usize,
+    pair: &Pair<'_, '_>,
+    stay: &RangeInclusive<usize>,
+    rules: &Rules<'_>,
+) -> Option<RangeInclusive<usize>> {
+    let o = rules.options;
+    let motion = &rules.motions[other];
+    let range = pair.range.start.max(*stay.start())..pair.range.end.min(stay.end() + 1);
+    let moves = |k: usize| motion.at(k).is_some_and(|s| s.pace() >= o.observe_speed) && !rules.camera_moves(k);
+    let found = runs(range, |k| {
+        let d = pair.distance(k);
+        let right = o.observe_distance[0] <= d && d <= o.observe_distance[1];
+        if moves(k) && right { Fit::Enter } else { Fit::Out }
+    });
+    let longest = found.into_iter().max_by_key(|r| r.end() - r.start())?;
+    (motion.nature != Nature::Thing && rules.seconds(&longest) >= o.observe_s).then_some(longest)
 }

@@ -32,8 +32,14 @@ pub(super) fn groups(near: &[Nearness], rules: &Rules<'_>, out: &mut Vec<Found>)
     let mut waiting = starts.into_iter().peekable();
     let mut active: Vec<&Nearness> = Vec::new();
     let mut open: Vec<Open> = Vec::new();
-    for k in first..=last {
+    let mut k = first;
+    while k <= last {
         active.retain(|n| *n.2.end() >= k);
+        if active.is_empty() && open.is_empty() {
+            // A file's clock may jump by years: what nobody is near anybody in is not walked through.
+            let Some(next) = waiting.peek() else { break };
+            k = k.max(*next.2.start());
+        }
         while let Some(n) = waiting.next_if(|n| *n.2.start() <= k) {
             active.push(n);
         }
@@ -57,6 +63,7 @@ pub(super) fn groups(near: &[Nearness], rules: &Rules<'_>, out: &mut Vec<Found>)
         let (over, going): (Vec<_>, Vec<_>) = open.into_iter().partition(|g| k - g.last > gap);
         open = going;
         over.iter().for_each(|g| close(g, rules, out));
+        k += 1;
     }
     open.iter().for_each(|g| close(g, rules, out));
 }

@@ -56,7 +56,8 @@ struct Found {
 struct Rules<'a> {
     options: &'a EventOptions,
     motions: &'a [Motion<'a>],
-    camera: Vec<bool>,
+    /// Grid points at which the camera moves, in order.
+    camera: Vec<usize>,
     /// Position of each entity's motion.
     by_entity: BTreeMap<usize, usize>,
 }
@@ -67,7 +68,7 @@ impl Rules<'_> {
     }
 
     fn camera_moves(&self, k: usize) -> bool {
-        self.camera.get(k).copied().unwrap_or(false)
+        self.camera.binary_search(&k).is_ok()
     }
 
     /// Seconds from the first to the last point.

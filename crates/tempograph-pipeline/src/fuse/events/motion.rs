@@ -36,6 +36,10 @@ pub(super) enum Nature {
     Thing,
 }
 
+/// Grid points a box at most: what is seen more rarely, as when a file's clock jumps by years from frame to frame, shows no
+/// motion.
+const MOST_POINTS: usize = 1000;
+
 /// The states of one mover in one scene.
 #[derive(Debug)]
 pub(super) struct Motion<'a> {
@@ -64,6 +68,9 @@ impl<'a> Motion<'a> {
         let rows = filtered(&mover.spots, time);
         let from = (first / options.step_s - 1e-6).ceil().max(0.0) as usize;
         let to = (last / options.step_s + 1e-6).floor().max(0.0) as usize;
+        if to.saturating_sub(from) > MOST_POINTS * mover.spots.len() {
+            return None;
+        }
         let near: Vec<(f64, f64)> = nearness(mover, scene, depths);
         let mut states = Vec::with_capacity(to.saturating_sub(from) + 1);
         let (mut low, mut high) = (0, 0);
@@ -192,34 +199,51 @@ fn near_at(near: &[(f64, f64)], t: f64, bridge_s: f64) -> Option<f64> {
     }
 }
 
-/// At which grid points most objects move alike, so that the camera must be moving.
+/// The grid points at which most objects move alike, so that the camera must be moving; in order.
 ///
 /// Rules that need to know who really moves hold still there; distances between objects are not
 /// touched by it.
-pub(super) fn camera_moves(motions: &[Motion<'_>], options: &EventOptions) -> Vec<bool> {
-    let end = motions.iter().map(|m| m.range().end).max().unwrap_or(0);
-    (0..end)
-        .map(|k| {
-            let states: Vec<&State> = motions.iter().filter_map(|m| m.at(k)).collect();
-            if states.len() < options.camera_objects {
-                return false;
-            }
-            let median = |axis: usize| {
-                let mut v: Vec<f64> = states.iter().map(|s| s.speed[axis]).collect();
-                v.sort_by(f64::total_cmp);
-                v[v.len() / 2]
-            };
-            let common = [median(0), median(1)];
-            let alike = states
-                .iter()
-                .filter(|s| {
-                    let off = length([s.speed[0] - common[0], s.speed[1] - common[1]]);
-                    length(common) >= options.camera_speed * s.diagonal && off <= options.camera_speed * s.diagonal
-                })
-                .count();
-            alike as f64 >= options.camera_share * states.len() as f64
+pub(super) fn camera_moves(motions: &[Motion<'_>], options: &EventOptions) -> Vec<usize> {
+    let mut by_start: Vec<&Motion<'_>> = motions.iter().collect();
+    by_start.sort_by_key(|m| m.range().start);
+    let mut waiting = by_start.into_iter().peekable();
+    let mut active: Vec<&Motion<'_>> = Vec::new();
+    let mut moving = Vec::new();
+    let mut k = 0;
+    loop {
+        active.retain(|m| m.range().end > k);
+        if active.is_empty() {
+            // A file's clock may jump by years: what nobody is there for is not walked through.
+            let Some(next) = waiting.peek() else { return moving };
+            k = k.max(next.range().start);
+        }
+        while let Some(motion) = waiting.next_if(|m| m.range().start <= k) {
+            active.push(motion);
+        }
+        let states: Vec<&State> = active.iter().filter_map(|m| m.at(k)).collect();
+        if states.len() >= options.camera_objects && move_alike(&states, options) {
+            moving.push(k);
+        }
+        k += 1;
+    }
+}
+
+/// Whether most of `states` share one speed that is not small.
+fn move_alike(states: &[&State], options: &EventOptions) -> bool {
+    let median = |axis: usize| {
+        let mut v: Vec<f64> = states.iter().map(|s| s.speed[axis]).collect();
+        v.sort_by(f64::total_cmp);
+        v[v.len() / 2]
+    };
+    let common = [median(0), median(1)];
+    let alike = states
+        .iter()
+        .filter(|s| {
+            let off = length([s.speed[0] - common[0], s.speed[1] - common[1]]);
+            length(common) >= options.camera_speed * s.diagonal && off <= options.camera_speed * s.diagonal
         })
-        .collect()
+        .count();
+    alike as f64 >= options.camera_share * states.len() as f64
 }
 
 pub(super) fn length(v: [f64; 2]) -> f64 {

@@ -336,6 +336,99 @@ fn nothing_goes_on_over_a_cut() {
     assert!(found[0].span.end <= at && found[1].span.start >= at);
 }
 
+/// The same, where the clock jumps by `by` after the second `at`.
+fn after_a_jump(mut stage: Stage, at: f64, by: MediaTime) -> Stage {
+    let at = stage.video.start_s + MediaTime::from_secs_f64(at);
+    let moved = |t: MediaTime| if t > at { t + by } else { t };
+    stage.observations.iter_mut().for_each(|o| o.span = Span::new(moved(o.span.start), moved(o.span.end)));
+    stage.tracks.iter_mut().for_each(|t| t.span = Span::new(moved(t.span.start), moved(t.span.end)));
+    stage.video.duration_s = stage.video.duration_s + by;
+    stage
+}
+
+#[test]
+fn a_clock_that_jumps_by_years_costs_nothing() {
+    let stand = |x: f64| Actor { from: 0.2, ..person(10.0, move |_| (x, 500.0)) };
+    let later = |actor| Actor { from: 20.0, ..actor };
+    let pan = |x: f64, y: f64| Actor { from: 50.0, ..person(58.0, move |t| (x + 60.0 * (t - 50.0), y)) };
+    let visitor = |t: f64| (go(t, 21.0, 26.0, 200.0, 650.0) + go(t, 34.0, 39.0, 0.0, -450.0), 500.0);
+    let acts = [
+        stand(600.0),
+        stand(665.0),
+        stand(730.0),
+        later(person(40.0, |_| (700.0, 500.0))),
+        later(person(40.0, visitor)),
+        later(person(40.0, |_| (1400.0, 500.0))),
+        later(person(40.0, |_| (1465.0, 500.0))),
+        later(person(40.0, |_| (1530.0, 500.0))),
+        pan(200.0, 500.0),
+        pan(500.0, 503.0),
+        pan(900.0, 300.0),
+        pan(1200.0, 900.0),
+    ];
+    let near = stage(&acts, 1.0, 0);
+    let want = events_of(&near);
+    for kind in [Kind::Approach, Kind::Depart, Kind::Interact, Kind::Group, Kind::Idle] {
+        assert!(kinds(&want).contains(&kind), "{kind:?} in {want:#?}");
+    }
+    let groups: Vec<_> = want.iter().filter(|e| e.kind == Kind::Group).collect();
+    assert_eq!(groups.len(), 2, "{groups:#?}");
+    assert!(want.iter().all(|e| secs(e).1 < 45.0), "the pan is none: {want:#?}");
+
+    let by = MediaTime::from_millis(1_700_000_000_000);
+    for jump in [15.0, 45.0] {
+        // Whoever walks through the years between takes memory that no machine has.
+        let found = events_of(&after_a_jump(near.clone(), jump, by));
+        assert_eq!(without_confidence(&found), without_confidence(&want));
+        for (far, event) in found.iter().zip(&want) {
+            let by = if secs(event).0 > jump { by } else { MediaTime::ZERO };
+            // Seconds as large as these are known to a quarter of a microsecond, so that a box may come to lie on the
+            // other side of a window's edge.
+            assert!((far.confidence - event.confidence).abs() < 0.03, "{far:?} was {event:?}");
+            for (far, near) in [(far.span.start, event.span.start), (far.span.end, event.span.end)] {
+                assert!(far.abs_diff(near + by) <= MediaTime::from_millis(401), "{far} was {event:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_seen_once_in_years_has_no_motion() {
+    let mut seen = stage(&[person(1.0, |_| (600.0, 500.0))], 1.0, 0);
+    let mut end = MediaTime::ZERO;
+    for (observation, n) in seen.observations.iter_mut().zip(0..) {
+        let start = MediaTime::from_millis(100_000_000_000 * n);
+        end = start + observation.span.duration();
+        observation.span = Span::new(start, end);
+    }
+    seen.tracks[0].span = Span::new(MediaTime::ZERO, end);
+    seen.video.duration_s = end;
+    assert_eq!(events_of(&seen), []);
+}
+
+#[test]
+fn each_stay_has_its_own_to_look_at() {
+    // Stands, goes on, stands, goes on, stands; in each stay but the second one other passes.
+    let watcher = |t: f64| (go(t, 12.0, 17.0, 400.0, 800.0) + go(t, 29.0, 34.0, 0.0, 400.0), 700.0);
+    let passer = |from: f64, x: f64| Actor { from, ..person(from + 9.0, move |t| (x + 90.0 * (t - from), 500.0)) };
+    let acts = || vec![person(46.0, watcher), passer(1.5, 50.0), passer(36.0, 850.0)];
+    let observed = |acts: &[Actor<'_>]| -> Vec<_> {
+        let found = events(acts).into_iter().filter(|e| e.kind == Kind::Observe && e.entities[0] == "E1");
+        found.map(|e| (e.entities[1].clone(), secs(&e).0.round() as i64)).collect()
+    };
+    let twice = observed(&acts());
+    let who: Vec<&str> = twice.iter().map(|(who, _)| who.as_str()).collect();
+    assert_eq!(who, ["E2", "E3"], "{twice:?}");
+    // One that is there all along is looked at while it moves, and the others still are while it does not.
+    let to_and_fro = |t: f64| (1000.0 + 90.0 * ((t - 20.0).clamp(0.0, 7.0)), 550.0);
+    let mut all = acts();
+    all.push(person(46.0, to_and_fro));
+    let thrice = observed(&all);
+    assert_eq!(thrice.len(), 3, "{thrice:?}");
+    assert_eq!((thrice[0].1, thrice[2].1), (twice[0].1, twice[1].1));
+    assert!((19..=22).contains(&thrice[1].1), "{thrice:?}");
+}
+
 /// A little of everything.
 fn scene<'a>(seed: f64) -> Vec<Actor<'a>> {
     let mut actors = visit();
@@ -355,6 +448,10 @@ fn scene<'a>(seed: f64) -> Vec<Actor<'a>> {
 
 fn without_evidence(events: Vec<VisualEvent>) -> Vec<(Kind, Vec<String>, f32)> {
     events.into_iter().map(|e| (e.kind, e.entities, e.confidence)).collect()
+}
+
+fn without_confidence(events: &[VisualEvent]) -> Vec<(Kind, &[String], &str)> {
+    events.iter().map(|e| (e.kind, &e.entities[..], &e.description[..])).collect()
 }
 
 proptest! {
