@@ -47,7 +47,7 @@ pub struct ChildCommand {
 /// How numbers are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// A cache of 16-bit floats, and flash attention where the library has it.
+    /// A cache of 16-bit floats; flash attention for pictures where the library has it.
     #[default]
     Fast,
     /// 32 bits and plain attention, for comparison with a reference.

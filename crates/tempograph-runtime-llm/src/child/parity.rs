@@ -29,7 +29,7 @@ use crate::{
 const MAX_APART: f32 = 1e-2;
 /// Least cosine of the two rows of values.
 const LEAST_COSINE: f64 = 0.9999;
-/// As above with a cache of 16 bits and flash attention, which is what users run.
+/// As above with a cache of 16 bits and flash attention for pictures, which is what users run.
 const MAX_APART_FAST: f32 = 5e-2;
 
 #[derive(Deserialize)]

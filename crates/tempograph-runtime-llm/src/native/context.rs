@@ -52,8 +52,7 @@ pub(crate) struct ContextOptions {
     pub(crate) tokens: u32,
     /// Processor threads.
     pub(crate) threads: u32,
-    /// Exact arithmetic for comparisons: cache of 32 bits, no flash attention. Otherwise 16 bits, and flash attention
-    /// where the library finds it works.
+    /// Exact arithmetic for comparisons: a cache of 32 bits instead of 16.
     pub(crate) exact: bool,
 }
 
@@ -90,8 +89,10 @@ impl Context {
             params.no_perf = true;
             params.abort_callback = Some(is_stopped);
             params.abort_callback_data = Arc::as_ptr(stop).cast_mut().cast();
+            // It sums in parts, as many as there are threads, and the threads depend on what else runs: the same question
+            // would get other answers.
+            params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_DISABLED;
             if options.exact {
-                params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_DISABLED;
                 params.type_k = sys::GGML_TYPE_F32;
                 params.type_v = sys::GGML_TYPE_F32;
             }
