@@ -11,5 +11,7 @@ pub mod safetensors;
 pub mod sounds;
 pub mod speakers;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod vad;
 pub mod whisper;

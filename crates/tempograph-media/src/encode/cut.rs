@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tempograph_core::{Cancel, Error, ErrorKind, Frame, MediaTime, Result, Span};
+use tempograph_core::{Cancel, Error, ErrorKind, Frame, MediaTime, Result, Size, Span};
 
 use super::{AudioSource, EncodeFrame, VideoOptions, VideoWriter, Written};
 use crate::{MediaInfo, Reader, Sample, VideoInfo, VideoWants, Wants};
@@ -62,8 +62,9 @@ pub fn cut_all(
 ) -> Result<Vec<Written>> {
     let mut reader = Reader::open(path)?;
     let info = reader.info().clone();
+    let source = Source { path, info: &info, options };
     let mut clips: Vec<Clip<'_>> =
-        pieces.iter().map(|piece| Clip { piece, before: None, writer: None, written: None }).collect();
+        pieces.iter().map(|piece| Clip { source, piece, before: None, writer: None, written: None }).collect();
     let Some(last) = pieces.iter().map(|p| p.span.end).max() else { return Ok(Vec::new()) };
     let mut past = false;
     let wants = Wants { video: Some(VideoWants::default()), audio: None };
@@ -71,7 +72,7 @@ pub fn cut_all(
         let Sample::Frame(frame) = sample else { return Ok(()) };
         progress(frame.time);
         for clip in &mut clips {
-            clip.take(&frame, path, &info, options)?;
+            clip.take(&frame)?;
         }
         if frame.time >= last {
             past = true;
@@ -83,15 +84,49 @@ pub fn cut_all(
         Err(e) if !past => return Err(e),
         _ => {}
     }
-    clips.into_iter().map(|clip| clip.finish(path, &info, options)).collect()
+    clips.into_iter().map(Clip::finish).collect()
 }
 
 fn empty(span: Span) -> Error {
     Error::new(ErrorKind::Usage, format!("no frame is shown from {} to {}", span.start, span.end))
 }
 
+/// What pieces are cut from, and how.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    path: &'a Path,
+    info: &'a MediaInfo,
+    options: &'a CutOptions,
+}
+
+impl Source<'_> {
+    /// How long a frame is shown as a rule, and at most [`LATE`].
+    fn usual_duration(&self) -> MediaTime {
+        let fps = self.info.video.as_ref().map_or(0.0, |v| v.fps);
+        if fps > 0.0 { MediaTime::from_secs_f64(1.0 / fps).min(LATE) } else { LATE }
+    }
+
+    /// The sound of a piece that ends at `until`.
+    fn audio(&self, until: MediaTime) -> Option<AudioSource> {
+        let chosen = self.options.audio.or(self.info.default_audio)?;
+        let stream = self.info.audio.get(chosen)?.stream;
+        Some(AudioSource { path: self.path.to_owned(), stream, until: Some(until) })
+    }
+
+    fn encoding(&self, size: Size) -> VideoOptions {
+        let video = self.info.video.as_ref();
+        VideoOptions {
+            preset: self.options.preset.clone(),
+            crf: self.options.crf,
+            pixel_aspect: video.map_or(1.0, VideoInfo::upright_pixel_aspect),
+            ..VideoOptions::new(size, video.map_or(0.0, |v| v.fps))
+        }
+    }
+}
+
 /// A piece while it is written.
 struct Clip<'a> {
+    source: Source<'a>,
     piece: &'a Piece,
     /// The last frame that began before it.
     before: Option<Frame>,
@@ -100,7 +135,7 @@ struct Clip<'a> {
 }
 
 impl Clip<'_> {
-    fn take(&mut self, frame: &Frame, path: &Path, info: &MediaInfo, options: &CutOptions) -> Result<()> {
+    fn take(&mut self, frame: &Frame) -> Result<()> {
         let span = self.piece.span;
         if frame.time < span.start {
             self.before = Some(frame.clone());
@@ -108,8 +143,8 @@ impl Clip<'_> {
         }
         if let Some(before) = self.before.take() {
             let until = frame.time.min(span.end);
-            if until - span.start > usual(info) {
-                self.write(&before, span.start, until - span.start, path, info, options)?;
+            if until - span.start > self.source.usual_duration() {
+                self.write(&before, span.start, until - span.start)?;
             }
         }
         if frame.time >= span.end {
@@ -119,33 +154,17 @@ impl Clip<'_> {
             }
             return Ok(());
         }
-        self.write(frame, frame.time, frame.duration.min(span.end - frame.time), path, info, options)
+        self.write(frame, frame.time, frame.duration.min(span.end - frame.time))
     }
 
     /// Writes `frame` as shown from `time` for `duration`.
-    fn write(
-        &mut self,
-        frame: &Frame,
-        time: MediaTime,
-        duration: MediaTime,
-        path: &Path,
-        info: &MediaInfo,
-        options: &CutOptions,
-    ) -> Result<()> {
+    fn write(&mut self, frame: &Frame, time: MediaTime, duration: MediaTime) -> Result<()> {
         let picture = EncodeFrame::copy_of(frame.picture.as_ref())?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
-                let until = Some(self.piece.span.end);
-                let chosen = options.audio.or(info.default_audio).and_then(|i| info.audio.get(i));
-                let audio = chosen.map(|a| AudioSource { path: path.to_owned(), stream: a.stream, until });
-                let video = info.video.as_ref();
-                let encoding = VideoOptions {
-                    preset: options.preset.clone(),
-                    crf: options.crf,
-                    pixel_aspect: video.map_or(1.0, VideoInfo::upright_pixel_aspect),
-                    ..VideoOptions::new(frame.picture.size(), video.map_or(0.0, |v| v.fps))
-                };
+                let encoding = self.source.encoding(frame.picture.size());
+                let audio = self.source.audio(self.piece.span.end);
                 let writer = VideoWriter::create(&self.piece.out, &encoding, &picture, audio.as_ref(), time)?;
                 self.writer.insert(writer)
             }
@@ -154,12 +173,12 @@ impl Clip<'_> {
     }
 
     /// Ends the file. What is shown last stays on the screen for as long as there is sound.
-    fn finish(mut self, path: &Path, info: &MediaInfo, options: &CutOptions) -> Result<Written> {
-        let span = self.piece.span;
+    fn finish(mut self) -> Result<Written> {
+        let (span, info) = (self.piece.span, self.source.info);
         if let Some(before) = self.before.take()
             && span.start < info.start + info.duration
         {
-            self.write(&before, span.start, span.end - span.start, path, info, options)?;
+            self.write(&before, span.start, span.end - span.start)?;
         }
         match (self.written, self.writer) {
             (Some(written), _) => Ok(written),
@@ -171,9 +190,3 @@ impl Clip<'_> {
 
 /// A clip may begin this late.
 const LATE: MediaTime = MediaTime::from_millis(50);
-
-/// How long a frame is shown as a rule, and at most [`LATE`].
-fn usual(info: &MediaInfo) -> MediaTime {
-    let fps = info.video.as_ref().map_or(0.0, |v| v.fps);
-    if fps > 0.0 { MediaTime::from_secs_f64(1.0 / fps).min(LATE) } else { LATE }
-}

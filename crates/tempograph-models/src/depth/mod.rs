@@ -152,10 +152,10 @@ fn wrong_form(what: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{detect::testing, ocr::testing::FakeSession};
+    use crate::testing::{self, FakeSession, PICTURES};
 
     fn estimator(output: Tensor) -> Result<DepthEstimator> {
-        DepthEstimator::new("depth-anything", Box::new(FakeSession::new(vec![output])), None)
+        DepthEstimator::new("depth-anything", Box::new(FakeSession::new(&PICTURES, vec![output])), None)
     }
 
     #[test]
@@ -185,7 +185,8 @@ mod tests {
         map[4] = f32::NAN;
         let depth = estimator(Tensor::new([1, 2, 3], map).expect("it fits")).expect("it opens").estimate(&frame);
         assert_eq!(depth.expect("a map").values, [1.0, 1.0, 1.0, 1.0, 0.0, 1.0]);
-        let err = DepthEstimator::new("sonar", Box::new(FakeSession::new(Vec::new())), None).err().expect("none");
+        let err =
+            DepthEstimator::new("sonar", Box::new(FakeSession::new(&PICTURES, Vec::new())), None).err().expect("none");
         assert!(err.hint().is_some_and(|h| h.contains("`depth-anything`")));
     }
 }

@@ -172,8 +172,8 @@ fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{
-        input::Canvas,
+    use crate::{
+        detect::{input::Canvas, testing::check},
         testing::{self, FakeSession},
     };
 
@@ -188,7 +188,7 @@ mod tests {
             let logits = testing::noise(3, &[1, 300, classes], 8.0, -6.5);
             let boxes = testing::noise(4, &[1, 300, 4], 1.0, 0.0);
             let session = FakeSession::new(&IMAGE, vec![logits, boxes]).with_outputs(&outputs);
-            testing::check("detr", session, &golden[name]);
+            check("detr", session, &golden[name]);
         }
     }
 

@@ -243,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::detect::testing;
+    use crate::testing;
 
     fn input(canvas: Canvas, fit: Fit) -> Input {
         let values = normalised(1.0, [1.0, 2.0, 3.0], [1.0; 3]);

@@ -135,7 +135,7 @@ fn parse(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::testing::FakeSession;
+    use crate::testing::FakeSession;
 
     #[test]
     fn names_come_from_the_caller_the_file_or_coco() {

@@ -15,7 +15,7 @@ mod nms;
 mod runner;
 mod ssd;
 #[cfg(test)]
-pub(crate) mod testing;
+mod testing;
 mod yolo;
 
 pub use labels::COCO_80;
@@ -137,10 +137,11 @@ fn extents<const N: usize>(tensor: &Tensor) -> Result<[usize; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::FakeSession;
 
     #[test]
     fn an_unknown_family_is_refused_with_the_known_ones() {
-        let session = testing::FakeSession::new(&[], vec![]);
+        let session = FakeSession::new(&[], vec![]);
         let err = open("oracle", Box::new(session), &DetectorOptions::default()).err().expect("no such family");
         assert_eq!(err.kind(), ErrorKind::ModelInvalid);
         assert!(err.hint().is_some_and(|h| h.contains("`nanodet`")));

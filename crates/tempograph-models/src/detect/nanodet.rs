@@ -144,9 +144,9 @@ fn expectation(logits: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{
-        Detector,
-        testing::{self, FakeSession},
+    use crate::{
+        detect::Detector,
+        testing::{self, FakeSession, PICTURES},
     };
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn detector(outputs: Vec<Tensor>) -> Result<Box<dyn Detector>> {
-        let session = FakeSession::new(&[None, Some(3), None, None], outputs).with_metadata("names", "['a', 'b']");
+        let session = FakeSession::new(&PICTURES, outputs).with_metadata("names", "['a', 'b']");
         let options = DetectorOptions { image_size: Some(64), ..DetectorOptions::default() };
         crate::detect::open("nanodet", Box::new(session), &options)
     }

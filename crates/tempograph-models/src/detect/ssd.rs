@@ -157,7 +157,10 @@ fn decode([ty, tx, th, tw]: [f32; 4], anchor: Anchor, canvas: Size) -> BoxXyxy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::testing::{self, FakeSession};
+    use crate::{
+        detect::testing::check,
+        testing::{self, FakeSession},
+    };
 
     #[test]
     fn the_anchors_of_300_pixels() {
@@ -182,7 +185,7 @@ mod tests {
         let codes = testing::noise(1, &[1, 1917, 1, 4], 6.0, -3.0);
         let logits = testing::noise(2, &[1, 1917, 91], 12.0, -10.4);
         let session = FakeSession::new(&[Some(1), Some(300), Some(300), Some(3)], vec![codes, logits]);
-        testing::check("ssd", session, &golden["ssd"]);
+        check("ssd", session, &golden["ssd"]);
     }
 
     #[test]

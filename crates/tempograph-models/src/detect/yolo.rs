@@ -129,7 +129,7 @@ mod tests {
     use tempograph_core::{ErrorKind, Size};
 
     use super::*;
-    use crate::detect::testing::{self, FakeSession};
+    use crate::testing::{self, FakeSession};
 
     const IMAGE: [Option<usize>; 4] = [Some(1), Some(3), Some(64), Some(64)];
 

@@ -208,50 +208,29 @@ fn canonical(text: &str) -> String {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tempograph_core::TensorInfo;
+    use tempograph_core::TensorData;
 
     use super::*;
+    use crate::testing::FakeSession;
 
     type Calls = Arc<Mutex<Vec<Vec<Vec<i64>>>>>;
 
     /// Gives each token's id and 1 as its state, and keeps what it was asked.
-    struct Echo {
-        inputs: Vec<TensorInfo>,
-        outputs: Vec<TensorInfo>,
-        calls: Calls,
-    }
-
-    fn info(name: &str, shape: &[Option<usize>]) -> TensorInfo {
-        TensorInfo { name: name.into(), shape: shape.to_vec() }
-    }
-
-    fn echo(names: &[&str]) -> (Box<Echo>, Calls) {
+    fn echo(names: &[&str]) -> (Box<dyn Session>, Calls) {
         let calls = Calls::default();
-        let inputs = names.iter().map(|n| info(n, &[None, None])).collect();
-        let outputs = vec![info("last_hidden_state", &[None, None, Some(2)])];
-        (Box::new(Echo { inputs, outputs, calls: Arc::clone(&calls) }), calls)
-    }
-
-    impl Session for Echo {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.inputs
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &self.outputs
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let inputs: Vec<(&str, &[Option<usize>])> = names.iter().map(|n| (*n, &[None, None][..])).collect();
+        let asked = Arc::clone(&calls);
+        let session = FakeSession::answering(&inputs, move |inputs| {
             let ints = |t: &Tensor| match t.data() {
-                tempograph_core::TensorData::I64(v) => v.clone(),
+                TensorData::I64(v) => v.clone(),
                 other => panic!("{other:?}"),
             };
-            self.calls.lock().expect("one thread").push(inputs.iter().map(|t| ints(t)).collect());
+            asked.lock().expect("one thread").push(inputs.iter().map(|t| ints(t)).collect());
             let states = ints(inputs[0]).into_iter().flat_map(|id| [id as f32, 1.0]).collect::<Vec<_>>();
             let shape = inputs[0].shape();
             Ok(vec![Tensor::new([shape[0], shape[1], 2], states)?])
-        }
+        });
+        (Box::new(session.with_output("last_hidden_state", &[None, None, Some(2)])), calls)
     }
 
     const TOKENIZER: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],

@@ -70,34 +70,19 @@ impl Emotions {
 
 #[cfg(test)]
 mod tests {
-    use tempograph_core::{BoxXyxy, Size, TensorInfo};
+    use tempograph_core::{BoxXyxy, Size};
 
     use super::*;
+    use crate::testing::FakeSession;
 
-    /// Gives these scores whatever it is shown.
-    struct Scores([TensorInfo; 1], Vec<f32>);
-
-    impl Session for Scores {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.0
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &[]
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-            Ok(vec![Tensor::new([inputs[0].shape()[0], FACE_EMOTIONS.len()], self.1.clone())?])
-        }
-    }
-
+    /// What a network that always gives `scores` says of one face.
     fn judged(scores: [f32; 21]) -> Result<Vec<Vec<f32>>> {
-        let face = TensorInfo { name: "face".into(), shape: vec![None, Some(1), Some(SIDE), Some(SIDE)] };
+        let scores = Tensor::new([3, FACE_EMOTIONS.len()], scores.to_vec())?;
+        let session = FakeSession::new(&[None, Some(1), Some(SIDE), Some(SIDE)], vec![scores]);
         let picture = Rgb { size: Size::new(8, 8), data: vec![90; 192] };
         let bbox = BoxXyxy::new(1.0, 1.0, 6.0, 6.0);
         let face_in_it = Face { bbox, score: 0.9, eyes: [(2.0, 3.0), (5.0, 3.0)] };
-        Emotions::new(Box::new(Scores([face], scores.to_vec())))?.judge(&picture, &[face_in_it])
+        Emotions::new(Box::new(session))?.judge(&picture, &[face_in_it])
     }
 
     #[test]

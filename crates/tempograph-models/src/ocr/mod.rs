@@ -8,8 +8,6 @@ mod detect;
 mod quad;
 mod recognize;
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;
 
 use tempograph_core::{BoxXyxy, Error, ErrorKind, Frame, Result, RgbRequest, ScaleFilter, Session, Size, TextLine};

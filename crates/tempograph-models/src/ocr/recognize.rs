@@ -85,10 +85,11 @@ impl Recognizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ocr::testing::FakeSession;
+    use crate::testing::{FakeSession, PICTURES};
 
     fn recognizer(characters: &str) -> Recognizer {
-        Recognizer::new(Box::new(FakeSession::new(Vec::new()).with_metadata(CHARACTERS, characters))).expect("it opens")
+        Recognizer::new(Box::new(FakeSession::new(&PICTURES, Vec::new()).with_metadata(CHARACTERS, characters)))
+            .expect("it opens")
     }
 
     #[test]
@@ -105,12 +106,12 @@ mod tests {
     #[test]
     fn another_number_of_classes_is_refused() {
         let output = Tensor::new([1, 2, 9], vec![0.0f32; 18]).expect("it fits");
-        let session = FakeSession::new(vec![output]).with_metadata(CHARACTERS, "a\nb");
+        let session = FakeSession::new(&PICTURES, vec![output]).with_metadata(CHARACTERS, "a\nb");
         let mut reader = Recognizer::new(Box::new(session)).expect("it opens");
         let pixels = Rgb { size: tempograph_core::Size::new(4, 4), data: vec![0; 48] };
         let quad = Quad { corners: [[0.0, 0.0], [4.0, 0.0], [4.0, 2.0], [0.0, 2.0]] };
         let err = reader.read(&pixels, &[quad]).expect_err("nine is not four");
         assert_eq!(err.kind(), tempograph_core::ErrorKind::ModelInvalid);
-        assert!(Recognizer::new(Box::new(FakeSession::new(Vec::new()))).is_err(), "no dictionary");
+        assert!(Recognizer::new(Box::new(FakeSession::new(&PICTURES, Vec::new()))).is_err(), "no dictionary");
     }
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use tempograph_core::{ErrorKind, Tensor};
 
-use super::{testing::FakeSession, *};
-use crate::detect::testing;
+use super::*;
+use crate::testing::{self, FakeSession, PICTURES};
 
 #[test]
 fn an_unknown_family_and_a_map_of_another_size_are_refused() {
-    let fake = || Box::new(FakeSession::new(vec![Tensor::new([1, 1, 2, 2], vec![0.0f32; 4]).expect("it fits")]));
-    let dictionary = || Box::new(FakeSession::new(Vec::new()).with_metadata("character", "a"));
+    let fake =
+        || Box::new(FakeSession::new(&PICTURES, vec![Tensor::new([1, 1, 2, 2], vec![0.0f32; 4]).expect("it fits")]));
+    let dictionary = || Box::new(FakeSession::new(&PICTURES, Vec::new()).with_metadata("character", "a"));
     let err = Reader::new("quill", fake(), dictionary()).err().expect("no such family");
     assert!(err.hint().is_some_and(|h| h.contains("`ppocr-v6`")));
     let mut reader = Reader::new("ppocr-v6", fake(), dictionary()).expect("it opens");

@@ -199,7 +199,7 @@ mod tests {
     use tempograph_core::ErrorKind;
 
     use super::{super::suite::Heard, *};
-    use crate::detect::testing;
+    use crate::testing;
 
     #[test]
     fn decibels_are_those_of_the_reference() {

@@ -125,11 +125,11 @@ fn wrong_form(what: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ocr::testing::FakeSession;
+    use crate::testing::FakeSession;
 
     #[test]
     fn an_unknown_family_is_refused_with_the_known_ones() {
-        let err = open("seashell", Box::new(FakeSession::new(Vec::new()))).err().expect("no such family");
+        let err = open("seashell", Box::new(FakeSession::new(&[], Vec::new()))).err().expect("no such family");
         assert!(err.hint().is_some_and(|h| h.contains("`yamnet`, `ced`")), "{err:?}");
         assert_eq!(scale("seashell"), scale("yamnet"));
     }

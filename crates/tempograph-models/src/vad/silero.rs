@@ -178,36 +178,21 @@ fn checked(tensor: &Tensor, len: usize) -> Result<&[f32]> {
 
 #[cfg(test)]
 mod tests {
-    use tempograph_core::TensorInfo;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
+    use crate::testing::FakeSession;
 
-    /// Stands for the network: a window's probability is its first sample, the cell counts windows.
-    struct Echo {
-        inputs: Vec<TensorInfo>,
-        calls: std::sync::Arc<std::sync::atomic::AtomicUsize>,
-    }
-
-    impl Echo {
-        fn open(names: &[&str]) -> (Box<dyn Session>, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
-            let inputs = names.iter().map(|n| TensorInfo { name: (*n).to_owned(), shape: Vec::new() }).collect();
-            let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-            (Box::new(Self { inputs, calls: calls.clone() }), calls)
-        }
-    }
-
-    impl Session for Echo {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.inputs
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &[]
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-            self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    /// Stands for the network: a window's probability is its first sample, the cell counts windows. Counts its calls.
+    fn echo(names: &[&str]) -> (Box<dyn Session>, Arc<AtomicUsize>) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let inputs: Vec<(&str, &[Option<usize>])> = names.iter().map(|n| (*n, &[][..])).collect();
+        let (asked, with_cell) = (Arc::clone(&calls), names.get(2) == Some(&"c"));
+        let session = FakeSession::answering(&inputs, move |inputs| {
+            asked.fetch_add(1, Ordering::Relaxed);
             let frames = inputs[0].as_f32()?;
             let seen: Vec<f32> = frames.chunks_exact(CONTEXT + WINDOW).map(|f| f[CONTEXT] + f[CONTEXT - 1]).collect();
             let state = |t: &Tensor| {
@@ -215,11 +200,12 @@ mod tests {
                 Tensor::new(t.shape(), v)
             };
             let mut outs = vec![Tensor::new([seen.len()], seen.clone())?, state(inputs[1])?];
-            if self.inputs.len() == 3 && self.inputs[2].name == "c" {
+            if with_cell {
                 outs.push(state(inputs[2])?);
             }
             Ok(outs)
-        }
+        });
+        (Box::new(session), calls)
     }
 
     fn ramp(n: usize) -> Vec<f32> {
@@ -232,7 +218,7 @@ mod tests {
         let mut results = Vec::new();
         for names in [["input", "h", "c"], ["input", "state", "sr"]] {
             for piece in [97, 4000, audio.len()] {
-                let (session, _) = Echo::open(&names);
+                let (session, _) = echo(&names);
                 let mut silero = Silero::new(session).unwrap();
                 let mut out = Vec::new();
                 for part in audio.chunks(piece) {
@@ -250,21 +236,21 @@ mod tests {
 
     #[test]
     fn a_sequence_costs_one_call_for_many_windows() {
-        let (session, calls) = Echo::open(&["input", "h", "c"]);
+        let (session, calls) = echo(&["input", "h", "c"]);
         let mut silero = Silero::new(session).unwrap();
         silero.push(&ramp(BATCH * WINDOW * 3), &mut Vec::new()).unwrap();
-        assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 3);
+        assert_eq!(calls.load(Ordering::Relaxed), 3);
     }
 
     #[test]
     fn a_restored_network_goes_on_where_the_other_stopped() {
         let audio = ramp(100 * WINDOW);
         let (first, second) = audio.split_at(33 * WINDOW + 17);
-        let mut silero = Silero::new(Echo::open(&["input", "h", "c"]).0).unwrap();
+        let mut silero = Silero::new(echo(&["input", "h", "c"]).0).unwrap();
         let mut out = Vec::new();
         silero.push(first, &mut out).unwrap();
         silero.settle(&mut out).unwrap();
-        let mut resumed = Silero::new(Echo::open(&["input", "h", "c"]).0).unwrap();
+        let mut resumed = Silero::new(echo(&["input", "h", "c"]).0).unwrap();
         resumed.restore(&silero.snapshot()).unwrap();
         let (mut a, mut b) = (Vec::new(), Vec::new());
         silero.push(second, &mut a).unwrap();
@@ -279,7 +265,7 @@ mod tests {
 
     #[test]
     fn another_model_is_refused() {
-        let err = Silero::new(Echo::open(&["images"]).0).err().unwrap();
+        let err = Silero::new(echo(&["images"]).0).err().unwrap();
         assert_eq!(err.kind(), ErrorKind::ModelInvalid);
     }
 }

@@ -87,44 +87,30 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use tempograph_core::{MediaTime, Session, Size, Tensor, TensorInfo};
+    use tempograph_core::{MediaTime, Size, Tensor};
     use tempograph_models::faces::{BlazeFace, FaceOptions};
 
-    use super::{super::testing::grey, *};
+    use super::{
+        super::testing::{grey, network},
+        *,
+    };
 
     /// A network of 192 or 128 pixels that counts the pictures it is given and sees nothing in them.
-    struct Blind(Vec<TensorInfo>, usize, Arc<AtomicUsize>);
-
-    impl Blind {
-        fn open(side: usize, anchors: usize, asked: &Arc<AtomicUsize>) -> BlazeFace {
-            let shape = vec![None, Some(3), Some(side), Some(side)];
-            let inputs = vec![TensorInfo { name: "image".to_owned(), shape }];
-            BlazeFace::new(Box::new(Self(inputs, anchors, Arc::clone(asked)))).unwrap()
-        }
-    }
-
-    impl Session for Blind {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.0
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &[]
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    fn blind(side: usize, anchors: usize, asked: &Arc<AtomicUsize>) -> BlazeFace {
+        let asked = Arc::clone(asked);
+        let session = network(&[("image", &[None, Some(3), Some(side), Some(side)])], move |inputs| {
             let n = inputs[0].shape()[0];
-            self.2.fetch_add(n, Ordering::Relaxed);
-            let boxes = Tensor::new([n, self.1, 16], vec![0f32; n * self.1 * 16])?;
-            Ok(vec![boxes, Tensor::new([n, self.1], vec![-9f32; n * self.1])?])
-        }
+            asked.fetch_add(n, Ordering::Relaxed);
+            let boxes = Tensor::new([n, anchors, 16], vec![0f32; n * anchors * 16])?;
+            Ok(vec![boxes, Tensor::new([n, anchors], vec![-9f32; n * anchors])?])
+        });
+        BlazeFace::new(session).unwrap()
     }
 
     #[test]
     fn a_still_scene_is_looked_at_once_a_unit_and_small_faces_in_every_second_look() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let (far, near) = (Blind::open(192, 2304, &asked), Blind::open(128, 896, &asked));
+        let (far, near) = (blind(192, 2304, &asked), blind(128, 896, &asked));
         let search = FaceSearch::new(far, near, None, FaceOptions::default());
         let mut stage = FaceAnalyzer::new(search, Some(Gate::default()));
         let (mut out, mut counts) = (Vec::new(), Vec::new());

@@ -208,29 +208,21 @@ const VERSION: u8 = 1;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tempograph_core::{Session, Tensor, TensorInfo};
+    use tempograph_core::Tensor;
     use tempograph_models::sounds::open;
 
-    use super::*;
+    use super::{super::testing::network, *};
 
-    /// Stands for a network: a window sounds like its first class by the mean of its picture, and like another by the
+    const FAMILIES: [&str; 2] = ["yamnet", "ced"];
+
+    /// With a network to which a window sounds like its first class by the mean of its picture, and like another by the
     /// first frame alone.
-    struct Mean(Vec<TensorInfo>);
-
-    impl Session for Mean {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.0
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &[]
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    fn stage(family: &str) -> Sounds {
+        // YAMNet hears logarithms and gives logits, CED decibels and probabilities.
+        let logits = family == "yamnet";
+        let shape: &[_] = if logits { &[None, Some(1), Some(96), Some(64)] } else { &[None, None, Some(64)] };
+        let session = network(&[("picture", shape)], move |inputs| {
             let (input, n) = (inputs[0].as_f32()?, inputs[0].shape()[0]);
-            // YAMNet hears logarithms and gives logits, CED decibels and probabilities.
-            let logits = inputs[0].shape().len() == 4;
             let classes = if logits { 521 } else { 527 };
             let heard = |v: &[f32], scale: f32| {
                 let mean = v.iter().sum::<f32>() / v.len() as f32;
@@ -242,18 +234,8 @@ mod tests {
                 row[69] = heard(&picture[..64], 1.0);
             }
             Ok(vec![Tensor::new([n, classes], scores)?])
-        }
-    }
-
-    const FAMILIES: [&str; 2] = ["yamnet", "ced"];
-
-    fn stage(family: &str) -> Sounds {
-        let shape = match family {
-            "yamnet" => vec![None, Some(1), Some(96), Some(64)],
-            _ => vec![None, None, Some(64)],
-        };
-        let session = Mean(vec![TensorInfo { name: "picture".to_owned(), shape }]);
-        Sounds::new(open(family, Box::new(session)).unwrap())
+        });
+        Sounds::new(open(family, session).unwrap())
     }
 
     /// A hum that swells and ebbs, silent in every fifth second.

@@ -191,30 +191,13 @@ impl AudioAnalyzer for Speakers {
 
 #[cfg(test)]
 mod tests {
-    use tempograph_core::{MediaTime, Session, Tensor, TensorInfo};
+    use tempograph_core::{MediaTime, Session, Tensor};
 
-    use super::*;
+    use super::{super::testing::network, *};
 
     /// Stands for both networks: a loud frame has the first voice; a voice's vector tells of its features.
-    struct Fake(Vec<TensorInfo>);
-
-    impl Fake {
-        fn open() -> Box<dyn Session> {
-            Box::new(Self(vec![TensorInfo { name: "in".to_owned(), shape: Vec::new() }]))
-        }
-    }
-
-    impl Session for Fake {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.0
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &[]
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    fn fake() -> Box<dyn Session> {
+        network(&[("in", &[])], |inputs| {
             let values = inputs[0].as_f32()?;
             if inputs[0].shape().last() == Some(&SEGMENT_WINDOW) {
                 let classes = (0..FRAMES).flat_map(|f| {
@@ -226,11 +209,11 @@ mod tests {
             let mut vector = vec![0.01; 192];
             values.iter().enumerate().for_each(|(i, v)| vector[i % 192] += v * v);
             Ok(vec![Tensor::new([1, 192], vector)?])
-        }
+        })
     }
 
     fn speakers() -> Speakers {
-        Speakers::new(Segmentation::new(Fake::open()).unwrap(), VoiceEmbedder::new(Fake::open()).unwrap())
+        Speakers::new(Segmentation::new(fake()).unwrap(), VoiceEmbedder::new(fake()).unwrap())
     }
 
     /// Noise that is loud in the second half of every six seconds.

@@ -166,36 +166,21 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use tempograph_core::{Session, Tensor, TensorInfo};
+    use tempograph_core::Tensor;
 
-    use super::*;
+    use super::{super::testing::network, *};
 
-    /// Stands for the network: a window speaks when its middle is loud.
-    struct Loud(Vec<TensorInfo>);
-
-    impl Session for Loud {
-        fn inputs(&self) -> &[TensorInfo] {
-            &self.0
-        }
-        fn outputs(&self) -> &[TensorInfo] {
-            &[]
-        }
-        fn metadata(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    /// With a network to which a window speaks when its middle is loud.
+    fn vad() -> Vad {
+        let session = network(&["input", "h", "c"].map(|name| (name, &[][..])), |inputs| {
             let probabilities: Vec<f32> = inputs[0].as_f32()?.chunks_exact(576).map(|f| f[320].abs()).collect();
             Ok(vec![
                 Tensor::new([probabilities.len()], probabilities)?,
                 Tensor::new([1, 1, 128], vec![0f32; 128])?,
                 Tensor::new([1, 1, 128], vec![0f32; 128])?,
             ])
-        }
-    }
-
-    fn vad() -> Vad {
-        let inputs = ["input", "h", "c"].map(|n| TensorInfo { name: n.to_owned(), shape: Vec::new() });
-        Vad::new(Silero::new(Box::new(Loud(inputs.to_vec()))).unwrap())
+        });
+        Vad::new(Silero::new(session).unwrap())
     }
 
     /// Audio that speaks in the second half of every second.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write as _,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -192,13 +191,7 @@ impl Job<'_> {
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
         indexing::keep_frames(&id, &frames, self.library, self.registry)?;
         match self.answer {
-            Answer::Json => {
-                let text = results::json(&analysis.timeline)?;
-                let mut stdout = std::io::stdout().lock();
-                stdout
-                    .write_all(text.as_bytes())
-                    .map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
-            }
+            Answer::Json => super::print(&results::json(&analysis.timeline)?)?,
             Answer::Summary => self.display.done(&summary::text(&analysis.timeline, self.out)),
             Answer::Plan | Answer::JsonPlan | Answer::Nothing => {}
         }

@@ -1,7 +1,7 @@
 //! `tempograph chat`: questions about an analysed video.
 
 use std::{
-    io::{BufRead as _, IsTerminal as _, Write as _},
+    io::{BufRead as _, IsTerminal as _},
     path::Path,
     sync::Arc,
 };
@@ -106,7 +106,6 @@ impl Talk<'_> {
             print(&format!("{}\n", document(video, session, question, &reply)))?;
         } else {
             print("\n")?;
-            std::io::stdout().flush().map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
             if let Some(issue) = &reply.issue {
                 self.display.note(&format!("the language model gave no answer: {}", issue.message));
             }

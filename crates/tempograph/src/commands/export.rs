@@ -10,6 +10,7 @@ use tempograph_export::{Export, Format, Observations, report};
 use tempograph_media::content_hash;
 use tempograph_store::{Library, RunRecord};
 
+use super::printed;
 use crate::{args, output, results};
 
 /// Writes the most recent result of a video.
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &args::Export, data: &Path) -> Result<u8> {
         None => {
             let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
             format.write(&export, &mut stdout)?;
-            stdout.flush().map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
+            printed(stdout.flush())?;
         }
     }
     Ok(0)

@@ -1,6 +1,6 @@
 //! `tempograph highlights`: the moments worth keeping, as a list and as clips.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 use tempograph_core::{Cancel, Error, ErrorKind, Result, Span, Timeline};
@@ -8,7 +8,7 @@ use tempograph_media::content_hash;
 use tempograph_pipeline::fuse::highlights;
 use tempograph_store::Library;
 
-use super::{analyze, export};
+use super::{analyze, export, print};
 use crate::{
     args,
     clips::{self, How},
@@ -38,15 +38,9 @@ pub(crate) fn run(args: &args::Highlights, settings: &Settings, data: &Path, can
     highlights::fill(&mut run.timeline, &run.detections, &options);
     let mut real = Vec::new();
     if !args.no_clips && run.timeline.video.video_codec.is_some() {
-        if !source.is_file() {
-            let message = format!("the video is not where it was analysed: {}", source.display());
-            return Err(Error::new(ErrorKind::NotFound, message)
-                .with_hint("name the file itself, or leave the clips out with `--no-clips`"));
-        }
-        if content_hash(&source)? != run.timeline.video.id {
-            let message = format!("there is another video now where this one was analysed: {}", source.display());
-            return Err(Error::new(ErrorKind::NotFound, message)
-                .with_hint("name the file itself, or leave the clips out with `--no-clips`"));
+        // A file that was named was found by what it holds.
+        if source != Path::new(&args.video) {
+            require_same(&source, &run.timeline.video.id)?;
         }
         let how = How { fast: args.fast, audio: settings.audio_stream.map(|i| i.0) };
         real = clips::write(&mut run.timeline, &source, &out, how, &display, cancel)?;
@@ -54,11 +48,19 @@ pub(crate) fn run(args: &args::Highlights, settings: &Settings, data: &Path, can
     library.set_timeline(run.id, &run.timeline)?;
     results::refresh(&run, &source, &out)?;
     let text = if args.json { as_json(&run.timeline, &real)? } else { as_text(&run.timeline, &real, &out) };
-    std::io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .map_err(|e| Error::io("write to standard output", Path::new("-"), e))?;
+    print(&text)?;
     Ok(0)
+}
+
+/// Refuses a file that is gone or is not the video of this id.
+fn require_same(source: &Path, id: &str) -> Result<()> {
+    let what = match source.is_file() {
+        false => "the video is not where it was analysed",
+        true if content_hash(source)? != id => "there is another video now where this one was analysed",
+        true => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::NotFound, format!("{what}: {}", source.display()))
+        .with_hint("name the file itself, or leave the clips out with `--no-clips`"))
 }
 
 /// The highlights as `analysis.json` has them, with `clip_start_s` and `clip_end_s`: what a clip

@@ -23,7 +23,12 @@ pub(crate) fn completions(shell: clap_complete::Shell) {
 /// Prints `text` to standard output; a reader that has gone is not a failure.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// How printing went; a reader that has gone is not a failure.
+pub(crate) fn printed(done: std::io::Result<()>) -> Result<()> {
+    match done {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io("write to standard output", Path::new("-"), e))
         }

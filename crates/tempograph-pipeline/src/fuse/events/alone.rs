@@ -9,6 +9,7 @@ use super::{
     motion::{Motion, Nature, length, sub},
     pair::Pair,
     runs::{Fit, join, runs},
+    sweep::Sweep,
 };
 
 /// Mean position and body length of `motion` over `run`.
@@ -80,17 +81,11 @@ pub(super) fn observe(
         if rules.motions[watcher].nature != Nature::Being {
             continue;
         }
-        let mut meanwhile = std::mem::take(&mut others[watcher]);
-        meanwhile.sort_by_key(|(_, pair)| pair.range.start);
-        let mut waiting = meanwhile.into_iter().peekable();
-        let mut active: Vec<(usize, &Pair<'_, '_>)> = Vec::new();
+        let mut sweep = Sweep::new(std::mem::take(&mut others[watcher]), |(_, pair)| pair.range.clone());
         for (_, stay) in own {
-            while let Some(other) = waiting.next_if(|(_, pair)| pair.range.start <= *stay.end()) {
-                active.push(other);
-            }
-            active.retain(|(_, pair)| pair.range.end > *stay.start());
+            sweep.go_to(&(*stay.start()..stay.end() + 1));
             let mut candidates =
-                active.iter().filter_map(|&(other, pair)| Some((other, watched(other, pair, stay, rules)?)));
+                sweep.there().iter().filter_map(|&(other, pair)| Some((other, watched(other, pair, stay, rules)?)));
             // With several to look at, nothing says which one is.
             if let (Some((other, run)), None) = (candidates.next(), candidates.next()) {
                 out.push(Found {

@@ -7,7 +7,7 @@ use std::{
 
 use tempograph_core::timeline::VisualEventKind;
 
-use super::{Found, Rules};
+use super::{Found, Rules, sweep::Sweep};
 
 /// Two motions and when they are near and together.
 pub(super) type Nearness = (usize, usize, RangeInclusive<usize>);
@@ -23,27 +23,19 @@ struct Open {
 
 /// Groups made of pairs of beings that meet.
 pub(super) fn groups(near: &[Nearness], rules: &Rules<'_>, out: &mut Vec<Found>) {
-    let (Some(first), Some(last)) = (near.iter().map(|n| *n.2.start()).min(), near.iter().map(|n| *n.2.end()).max())
-    else {
-        return;
-    };
-    let mut starts: Vec<&Nearness> = near.iter().collect();
-    starts.sort_by_key(|n| (*n.2.start(), n.0, n.1));
-    let mut waiting = starts.into_iter().peekable();
-    let mut active: Vec<&Nearness> = Vec::new();
+    let mut sweep = Sweep::new(near.iter().collect(), |n: &&Nearness| *n.2.start()..n.2.end() + 1);
     let mut open: Vec<Open> = Vec::new();
-    let mut k = first;
-    while k <= last {
-        active.retain(|n| *n.2.end() >= k);
-        if active.is_empty() && open.is_empty() {
-            // A file's clock may jump by years: what nobody is near anybody in is not walked through.
-            let Some(next) = waiting.peek() else { break };
-            k = k.max(*next.2.start());
+    let mut k = 0;
+    loop {
+        sweep.go_to(&(k..k + 1));
+        if sweep.there().is_empty() {
+            let Some(next) = sweep.next_start() else { break };
+            if open.is_empty() {
+                k = next;
+                continue;
+            }
         }
-        while let Some(n) = waiting.next_if(|n| *n.2.start() <= k) {
-            active.push(n);
-        }
-        for members in components(&active).into_iter().filter(|c| c.len() >= rules.options.group_size) {
+        for members in components(sweep.there()).into_iter().filter(|c| c.len() >= rules.options.group_size) {
             // The open group that shares most members goes on; of equals the oldest.
             let shared = |g: &Open| g.now.intersection(&members).count();
             let best = (0..open.len()).max_by_key(|&i| (shared(&open[i]), std::cmp::Reverse(i)));

@@ -14,6 +14,7 @@ mod near;
 mod options;
 mod pair;
 mod runs;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod trail;

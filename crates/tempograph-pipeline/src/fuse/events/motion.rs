@@ -5,6 +5,7 @@ use tempograph_core::Span;
 use super::{
     super::{entities::Mover, paths::Spot},
     Depths, EventOptions,
+    sweep::Sweep,
 };
 
 /// Place and speed of an object at a grid point. Pixels and pixels a second, the height axis
@@ -204,23 +205,17 @@ fn near_at(near: &[(f64, f64)], t: f64, bridge_s: f64) -> Option<f64> {
 /// Rules that need to know who really moves hold still there; distances between objects are not
 /// touched by it.
 pub(super) fn camera_moves(motions: &[Motion<'_>], options: &EventOptions) -> Vec<usize> {
-    let mut by_start: Vec<&Motion<'_>> = motions.iter().collect();
-    by_start.sort_by_key(|m| m.range().start);
-    let mut waiting = by_start.into_iter().peekable();
-    let mut active: Vec<&Motion<'_>> = Vec::new();
+    let mut sweep = Sweep::new(motions.iter().collect(), |m: &&Motion<'_>| m.range());
     let mut moving = Vec::new();
     let mut k = 0;
     loop {
-        active.retain(|m| m.range().end > k);
-        if active.is_empty() {
-            // A file's clock may jump by years: what nobody is there for is not walked through.
-            let Some(next) = waiting.peek() else { return moving };
-            k = k.max(next.range().start);
+        sweep.go_to(&(k..k + 1));
+        if sweep.there().is_empty() {
+            let Some(next) = sweep.next_start() else { return moving };
+            k = next;
+            continue;
         }
-        while let Some(motion) = waiting.next_if(|m| m.range().start <= k) {
-            active.push(motion);
-        }
-        let states: Vec<&State> = active.iter().filter_map(|m| m.at(k)).collect();
+        let states: Vec<&State> = sweep.there().iter().filter_map(|m| m.at(k)).collect();
         if states.len() >= options.camera_objects && move_alike(&states, options) {
             moving.push(k);
         }
