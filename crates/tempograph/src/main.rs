@@ -64,7 +64,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Config { command } => commands::config::run(command, &combined, file.as_deref()),
         Command::Doctor { json, budget } => commands::doctor::run(*json, *budget, settings, &data()?),
         Command::Completions { shell } => {
-            commands::completions(*shell);
+            commands::completions(*shell)?;
             Ok(0)
         }
         Command::LlmChild => Ok(0),

@@ -22,7 +22,6 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 /// Talks to the person at the terminal, on standard error.
 pub(crate) struct Display {
     terminal: bool,
-    json: bool,
 }
 
 /// Prints `error` as every command does: code, message, hint.
@@ -34,9 +33,8 @@ pub(crate) fn print_error(error: &Error) {
 }
 
 impl Display {
-    /// With `json`, standard output is left to the result and the summary is not printed.
-    pub(crate) fn new(json: bool) -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), json }
+    pub(crate) fn new() -> Self {
+        Self { terminal: std::io::stderr().is_terminal() }
     }
 
     /// Says one line.
@@ -65,20 +63,6 @@ impl Display {
         for (path, error) in failed {
             eprintln!("  {}: error[{}]: {error}", path.display(), error.code());
         }
-    }
-
-    /// Prints the summary of a finished analysis.
-    #[expect(clippy::print_stdout, reason = "the summary is the command's output")]
-    pub(crate) fn done(&self, summary: &str) {
-        if !self.json {
-            println!("{summary}");
-        }
-    }
-
-    /// Prints what was planned.
-    #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
-    pub(crate) fn plan(&self, plan: &str) {
-        println!("{plan}");
     }
 
     /// Progress through media time.

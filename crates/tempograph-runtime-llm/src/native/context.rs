@@ -213,7 +213,37 @@ impl Drop for Context {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    /// Cores are taken as they are free when a question comes, so their number must not show in the answer.
+    #[test]
+    fn values_do_not_depend_on_how_many_threads_compute_them() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        for shape in ["qwen2.5-vl", "qwen3-vl"] {
+            let model = Model::load(&folder.join(format!("nano-{shape}.gguf")), 0).unwrap();
+            let stop = Arc::new(Stop::default());
+            stop.begin(1);
+            let values = |threads: u32| {
+                let options = ContextOptions { tokens: 2048, threads, exact: false };
+                let mut context = Context::new(&model, options, &stop).unwrap();
+                let words: Vec<Token> = (0..1200).map(|i| i * 7 % 61 + 10).collect();
+                context.read(&words, 0).unwrap();
+                let mut rows = vec![context.logits().unwrap().to_vec()];
+                for (i, token) in [11, 12, 13].into_iter().enumerate() {
+                    context.read(&[token], 1200 + i as u32).unwrap();
+                    rows.push(context.logits().unwrap().to_vec());
+                }
+                rows
+            };
+            let one = values(1);
+            assert!(one.iter().flatten().all(|v| v.is_finite()));
+            for threads in 2..=4 {
+                assert!(values(threads) == one, "{shape}: {threads} threads");
+            }
+        }
+    }
 
     #[test]
     fn a_stop_meets_its_own_call_and_no_later_one() {

@@ -92,12 +92,21 @@ fn phrase(transaction: &Transaction<'_>, text: &str) -> rusqlite::Result<i64> {
 }
 
 impl Library {
-    /// Indexes the runs that were kept by an older program; how many that were.
+    /// Indexes the runs that were kept by an older program, and again those of the same videos that came after them;
+    /// how many that were.
     ///
     /// # Errors
     /// When the database cannot be read or written.
     pub fn index_pending(&self) -> Result<usize> {
         let failed = store_error("index the library");
+        // What is found of a video is what its latest runs say, so the older ones must not be put last.
+        self.connection()
+            .execute(
+                "UPDATE run SET moments = 0 WHERE EXISTS (SELECT 1 FROM run AS older WHERE older.video = run.video
+                 AND older.moments < ?1 AND (older.finished, older.id) < (run.finished, run.id)) AND moments >= ?1",
+                [VERSION],
+            )
+            .map_err(&failed)?;
         let mut done = 0;
         loop {
             let mut connection = self.connection();

@@ -272,6 +272,23 @@ fn a_library_of_before_is_indexed_when_it_is_searched() {
     assert_eq!(ask(&p.library, &Query::new("country")).len(), 2);
 }
 
+/// The video was analysed anew before anything was searched.
+#[test]
+fn a_run_of_before_does_not_hide_the_one_after_it() {
+    let first = testing::timeline("v");
+    let p = place(std::slice::from_ref(&first));
+    let mut nothing = Timeline::empty(first.video);
+    nothing.run.stages = vec![stage("speech", "done")];
+    p.library.connection().execute_batch("UPDATE run SET finished = finished - 60, moments = 0;").unwrap();
+    put(&p.library, &nothing, "again");
+    let country = || ask(&p.library, &Query { kinds: vec![Kind::Speech], ..Query::new("country") });
+    assert!(country().is_empty());
+    assert_eq!(p.library.index_pending().unwrap(), 2);
+    assert!(country().is_empty(), "the later run heard no such words");
+    assert!(!ask(&p.library, &Query::new("dog")).is_empty(), "it did not look for sounds");
+    assert_eq!(p.library.index_pending().unwrap(), 0);
+}
+
 #[test]
 fn another_model_begins_anew() {
     let p = place(&[testing::timeline("v")]);

@@ -11,6 +11,7 @@ use tempograph_media::{MediaInfo, content_hash, probe};
 use tempograph_pipeline::run::{self, Analysis, Request, SoFar};
 use tempograph_store::Library;
 
+use super::print;
 use crate::{
     args, asking, clips, imports::Imports, indexing, output::folder_for, progress::Display, registry::Registry,
     results, settings::Settings, sources, summary, sys,
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &args::Analyze, settings: &Settings, data: &Path, cancel
     let settings = &imports.instead(settings);
     let library = Library::open(data)?;
     let registry = Registry::open(settings, data)?;
-    let display = Display::new(args.json);
+    let display = Display::new();
     registry.prepare(&display, cancel)?;
     let mut failed: Vec<(PathBuf, Error)> = Vec::new();
     let mut taken = BTreeMap::new();
@@ -171,8 +172,7 @@ impl Job<'_> {
         if self.answer == Answer::Plan || self.answer == Answer::JsonPlan {
             let estimate = self.prepared(&info, &id, &uri, cancel, run::estimate)?;
             let as_json = self.answer == Answer::JsonPlan;
-            self.display.plan(&asking::shown(self.path, estimate.as_ref(), self.settings, as_json));
-            return Ok(());
+            return print(&format!("{}\n", asking::shown(self.path, estimate.as_ref(), self.settings, as_json)));
         }
         // Later commands may be called from elsewhere.
         let place = std::path::absolute(self.path).unwrap_or_else(|_| self.path.to_owned());
@@ -191,8 +191,8 @@ impl Job<'_> {
         self.library.put_run(&id, &self.registry.plan(), &analysis.timeline, &analysis.graph, &analysis.detections)?;
         indexing::keep_frames(&id, &frames, self.library, self.registry)?;
         match self.answer {
-            Answer::Json => super::print(&results::json(&analysis.timeline)?)?,
-            Answer::Summary => self.display.done(&summary::text(&analysis.timeline, self.out)),
+            Answer::Json => print(&results::json(&analysis.timeline)?)?,
+            Answer::Summary => print(&format!("{}\n", summary::text(&analysis.timeline, self.out)))?,
             Answer::Plan | Answer::JsonPlan | Answer::Nothing => {}
         }
         Ok(())

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &args::Chat, settings: &Settings, data: &Path, cancel: &
     }
     let library = Library::open(data)?;
     let registry = Registry::open(settings, data)?;
-    let display = Display::new(args.json);
+    let display = Display::new();
     let path = Path::new(&args.video);
     let (timeline, graph, reached) = match export::find(&library, &args.video) {
         Ok(run) => (run.timeline, run.graph, None),

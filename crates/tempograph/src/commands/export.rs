@@ -1,16 +1,13 @@
 //! `tempograph export`: an analysed video in another format.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use tempograph_core::{Error, ErrorKind, Result};
 use tempograph_export::{Export, Format, Observations, report};
 use tempograph_media::content_hash;
 use tempograph_store::{Library, RunRecord};
 
-use super::printed;
+use super::print_with;
 use crate::{args, output, results};
 
 /// Writes the most recent result of a video.
@@ -33,11 +30,7 @@ pub(crate) fn run(args: &args::Export, data: &Path) -> Result<u8> {
             })?;
         }
         Some(path) => output::write(path, |w| format.write(&export, w))?,
-        None => {
-            let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
-            format.write(&export, &mut stdout)?;
-            printed(stdout.flush())?;
-        }
+        None => print_with(|out| format.write(&export, out))?,
     }
     Ok(0)
 }

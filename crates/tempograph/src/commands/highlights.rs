@@ -23,7 +23,7 @@ use crate::{
 pub(crate) fn run(args: &args::Highlights, settings: &Settings, data: &Path, cancel: &Cancel) -> Result<u8> {
     let options = Registry::highlights(settings)?;
     let library = Library::open(data)?;
-    let display = Display::new(args.json);
+    let display = Display::new();
     let mut run = match export::find(&library, &args.video) {
         Err(error) if error.kind() == ErrorKind::NotFound && Path::new(&args.video).is_file() => {
             let path = Path::new(&args.video);

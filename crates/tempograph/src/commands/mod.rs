@@ -10,30 +10,51 @@ pub(crate) mod highlights;
 pub(crate) mod models;
 pub(crate) mod search;
 
-use std::{io::Write as _, path::Path};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use clap::CommandFactory as _;
 use tempograph_core::{Error, Result};
 
 /// Prints a completion script.
-pub(crate) fn completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut crate::args::Cli::command(), "tempograph", &mut std::io::stdout());
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut crate::args::Cli::command(), "tempograph", &mut script);
+    print_with(|out| out.write_all(&script).map_err(unwritten))
 }
 
-/// Prints `text` to standard output; a reader that has gone is not a failure.
-pub(crate) fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
+/// Standard output. That its reader has gone, as `head` does, is not a failure: the rest is dropped.
+struct Stdout(io::StdoutLock<'static>);
 
-/// How printing went; a reader that has gone is not a failure.
-pub(crate) fn printed(done: std::io::Result<()>) -> Result<()> {
-    match done {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::io("write to standard output", Path::new("-"), e))
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            done => done,
         }
-        _ => Ok(()),
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().or_else(|e| if e.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(e) })
+    }
+}
+
+/// Has `write` print to standard output.
+pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut out = io::BufWriter::new(Stdout(io::stdout().lock()));
+    write(&mut out)?;
+    out.flush().map_err(unwritten)
+}
+
+/// Prints `text` to standard output.
+pub(crate) fn print(text: &str) -> Result<()> {
+    print_with(|out| out.write_all(text.as_bytes()).map_err(unwritten))
+}
+
+fn unwritten(error: io::Error) -> Error {
+    Error::io("write to standard output", Path::new("-"), error)
 }
 
 /// Prints `value` as indented JSON.

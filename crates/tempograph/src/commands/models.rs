@@ -75,7 +75,7 @@ fn list(store: &ModelStore, as_json: bool) -> Result<u8> {
 }
 
 fn pull_all(store: &ModelStore, names: &[String], cancel: &Cancel) -> Result<u8> {
-    let display = Display::new(false);
+    let display = Display::new();
     for name in names {
         let here = store.locate(name).is_ok();
         let model = pull(store, name, &display, cancel)?;

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &args::Search, settings: &Settings, data: &Path, cancel:
     let mut query = query(args)?;
     let library = Library::open(data)?;
     query.videos = args.video.iter().map(|v| identify(&library, v)).collect::<Result<_>>()?;
-    let display = Display::new(args.json);
+    let display = Display::new();
     library.index_pending()?;
     let vector = if query.has_words() {
         let registry = Registry::open(settings, data)?;

@@ -171,6 +171,17 @@ fn an_export_that_cannot_be_written_to_standard_output_fails() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_export_to_a_reader_that_goes_is_no_failure() {
+    let Some(place) = told("25") else { return };
+    let mut command = place.command(&["export", "a.mp4", "--format", "json"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let done = finished(command.stdout(writer).output().unwrap());
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+}
+
+#[test]
 fn analyze_cuts_clips_when_asked() {
     let Some(place) = told("25") else { return };
     assert!(!place.path("tempograph-out/a/clips").exists(), "not unless asked");
