@@ -1,6 +1,10 @@
 //! Image embedders: pixels resized, cropped and normalised as each family's reference does, one vector a view.
 
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef};
+use fast_image_resize::{
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
+};
 use tempograph_core::{BoxXyxy, Error, ErrorKind, Result, Rgb, RgbRequest, ScaleFilter, Session, Size, Tensor};
 
 use super::{ImageEmbedder, Pooling, View, output_index, pooled, unknown_family, wrong_form};
@@ -168,16 +172,18 @@ impl Encoder {
     fn resized(&mut self, rgb: &Rgb) -> Result<Rgb> {
         let to = target(self.form.resize, rgb.size, self.size);
         let failed = |e: &dyn std::fmt::Display| Error::new(ErrorKind::Internal, format!("cannot resize: {e}"));
-        let from =
-            ImageRef::new(rgb.size.width, rgb.size.height, &rgb.data, PixelType::U8x3).map_err(|e| failed(&e))?;
-        let mut out = Image::new(to.width, to.height, PixelType::U8x3);
+        // The typed call: the other one is compiled for every kind of pixel there is.
+        let from = TypedImageRef::<U8x3>::from_buffer(rgb.size.width, rgb.size.height, &rgb.data);
+        let from = from.map_err(|e| failed(&e))?;
+        let mut data = vec![0; 3 * to.area() as usize];
+        let mut out = TypedImage::<U8x3>::from_buffer(to.width, to.height, &mut data).map_err(|e| failed(&e))?;
         let filter = match self.form.filter {
             Filter::Bilinear => FilterType::Bilinear,
             Filter::Bicubic => FilterType::CatmullRom,
         };
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-        self.resizer.resize(&from, &mut out, &options).map_err(|e| failed(&e))?;
-        Ok(Rgb { size: to, data: out.into_vec() })
+        self.resizer.resize_typed(&from, &mut out, &options).map_err(|e| failed(&e))?;
+        Ok(Rgb { size: to, data })
     }
 
     /// Appends the input planes of a view.
