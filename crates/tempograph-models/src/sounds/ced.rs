@@ -198,7 +198,7 @@ impl Decibels {
 mod tests {
     use tempograph_core::ErrorKind;
 
-    use super::{super::suite::Heard, *};
+    use super::{super::suite::heard, *};
     use crate::testing;
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         ];
         for (shape, at, value) in forms {
             // The first class is scored by the value at `at`, of what lies between −100 and 100.
-            let heard = Heard::new(shape, 527, move |input| (input[at] + 100.0) / 200.0);
+            let heard = heard(shape, 527, move |input| (input[at] + 100.0) / 200.0);
             let scores = Ced::new(Box::new(heard)).expect("a form it knows").score(&samples, 1, 0.01).expect("scores");
             let want = (value + 100.0) / 200.0;
             assert!(
@@ -254,7 +254,7 @@ mod tests {
             &[None, Some(BANDS), Some(1012)],
             &[None, Some(16_000)],
         ] {
-            let err = Ced::new(Box::new(Heard::new(shape, 527, |_| 0.0))).err().expect("no form it knows");
+            let err = Ced::new(Box::new(heard(shape, 527, |_| 0.0))).err().expect("no form it knows");
             assert_eq!(err.kind(), ErrorKind::ModelInvalid, "{shape:?}");
         }
     }
@@ -280,11 +280,11 @@ mod tests {
     fn what_is_no_probability_is_refused() {
         let samples = vec![0.1; CONTEXT];
         for wrong in [f32::NAN, 7.5, -1.0] {
-            let heard = Heard::new(&[None, None], 527, move |_| wrong);
+            let heard = heard(&[None, None], 527, move |_| wrong);
             let err = Ced::new(Box::new(heard)).expect("it opens").score(&samples, 1, 0.0).expect_err("no scores");
             assert_eq!(err.kind(), ErrorKind::ModelInvalid, "{wrong}");
         }
-        let few = Heard::new(&[None, None], 521, |_| 0.5);
+        let few = heard(&[None, None], 521, |_| 0.5);
         assert!(Ced::new(Box::new(few)).expect("it opens").score(&samples, 1, 0.0).is_err());
     }
 }

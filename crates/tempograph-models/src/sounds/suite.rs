@@ -1,42 +1,26 @@
 //! What every family of taggers has to keep: `check` runs it over a session that hears.
 
-use tempograph_core::{ErrorKind, Result, Session, Tensor, TensorInfo};
+use tempograph_core::{ErrorKind, Session, Tensor};
 
 use super::{FAMILIES, Windows, open};
+use crate::testing::FakeSession;
 
 /// A session whose first class is scored by what it is given; all others stay silent.
-pub(super) struct Heard<F> {
-    inputs: Vec<TensorInfo>,
+pub(super) fn heard(
+    shape: &[Option<usize>],
     classes: usize,
-    score: F,
-}
-
-impl<F: Fn(&[f32]) -> f32 + Send> Heard<F> {
-    pub(super) fn new(shape: &[Option<usize>], classes: usize, score: F) -> Self {
-        Self { inputs: vec![TensorInfo { name: "x".to_owned(), shape: shape.to_vec() }], classes, score }
-    }
-}
-
-impl<F: Fn(&[f32]) -> f32 + Send> Session for Heard<F> {
-    fn inputs(&self) -> &[TensorInfo] {
-        &self.inputs
-    }
-    fn outputs(&self) -> &[TensorInfo] {
-        &[]
-    }
-    fn metadata(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    score: impl Fn(&[f32]) -> f32 + Send + 'static,
+) -> FakeSession {
+    FakeSession::answering(&[("x", shape)], move |inputs| {
         let input = inputs[0].as_f32()?;
         let n = inputs[0].shape()[0];
         let mut scores = Vec::new();
         for window in input.chunks_exact(input.len() / n) {
-            scores.push((self.score)(window));
-            scores.extend(std::iter::repeat_n(0.0, self.classes - 1));
+            scores.push(score(window));
+            scores.extend(std::iter::repeat_n(0.0, classes - 1));
         }
-        Ok(vec![Tensor::new([n, self.classes], scores)?])
-    }
+        Ok(vec![Tensor::new([n, classes], scores)?])
+    })
 }
 
 /// The signal of the golden scripts: a rising tone, noise that falls silent, digital silence, a loud low tone.
@@ -57,8 +41,8 @@ pub(super) fn signal() -> Vec<f32> {
 fn session(family: &str) -> Box<dyn Session> {
     let mean = |x: &[f32]| x.iter().sum::<f32>() / x.len() as f32;
     match family {
-        "yamnet" => Box::new(Heard::new(&[None, Some(1), Some(96), Some(64)], 521, mean)),
-        "ced" => Box::new(Heard::new(&[None, Some(64), None], 527, move |x| mean(x) / 200.0 + 0.5)),
+        "yamnet" => Box::new(heard(&[None, Some(1), Some(96), Some(64)], 521, mean)),
+        "ced" => Box::new(heard(&[None, Some(64), None], 527, move |x| mean(x) / 200.0 + 0.5)),
         other => panic!("a session of the family {other} for the suite"),
     }
 }
@@ -98,7 +82,7 @@ fn check(family: &str) {
     let short = tagger.score(&signal[..context - 1], 1, 0.0).expect_err("too little");
     assert_eq!(short.kind(), ErrorKind::Usage, "{family}");
     for shape in [&[None, Some(3), Some(224), Some(224)][..], &[], &[None, Some(2), None, None, None]] {
-        let err = open(family, Box::new(Heard::new(shape, 527, |_| 0.5))).err().expect("not of its form");
+        let err = open(family, Box::new(heard(shape, 527, |_| 0.5))).err().expect("not of its form");
         assert_eq!(err.kind(), ErrorKind::ModelInvalid, "{family}: {shape:?}");
     }
 }

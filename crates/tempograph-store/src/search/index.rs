@@ -99,6 +99,11 @@ impl Library {
     /// When the database cannot be read or written.
     pub fn index_pending(&self) -> Result<usize> {
         let failed = store_error("index the library");
+        let any = "SELECT EXISTS (SELECT 1 FROM run WHERE moments < ?1)";
+        // As a rule there is none, and then a question must not wait for whoever writes.
+        if !self.connection().query_row(any, [VERSION], |row| row.get::<_, bool>(0)).map_err(&failed)? {
+            return Ok(0);
+        }
         // What is found of a video is what its latest runs say, so the older ones must not be put last.
         self.connection()
             .execute(
