@@ -5,6 +5,7 @@ pub mod depth;
 pub mod detect;
 pub mod embed;
 pub mod faces;
+pub mod fft;
 pub mod ocr;
 pub mod onnx_graph;
 pub mod safetensors;

@@ -2,7 +2,9 @@
 
 use std::{f64::consts::TAU, ops::Range, sync::Arc};
 
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
+use realfft::{RealToComplex, num_complex::Complex};
+
+use crate::fft;
 
 /// Points of the transform.
 pub(super) const POINTS: usize = 512;
@@ -23,7 +25,7 @@ impl Spectrum {
     /// With a window of `length` samples, at most [`POINTS`]; zeros follow it.
     pub(super) fn new(length: usize) -> Self {
         let hann = |i: usize| 0.5 - 0.5 * (TAU * i as f64 / length as f64).cos();
-        let fft = RealFftPlanner::new().plan_fft_forward(POINTS);
+        let fft = fft::forward(POINTS);
         Self {
             window: (0..length.min(POINTS)).map(|i| hann(i) as f32).collect(),
             frame: vec![0.0; POINTS],

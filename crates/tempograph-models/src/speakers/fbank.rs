@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
+use realfft::{RealToComplex, num_complex::Complex};
+
+use crate::fft;
 
 /// Mel bands of a frame.
 pub const BANDS: usize = 80;
@@ -40,11 +42,7 @@ impl Fbank {
     pub fn new() -> Self {
         let step = 2.0 * std::f64::consts::PI / (FRAME - 1) as f64;
         let povey = |i: usize| (0.5 - 0.5 * (step * i as f64).cos()).powf(POVEY) as f32;
-        Self {
-            fft: RealFftPlanner::new().plan_fft_forward(FFT),
-            window: (0..FRAME).map(povey).collect(),
-            filters: filters(),
-        }
+        Self { fft: fft::forward(FFT), window: (0..FRAME).map(povey).collect(), filters: filters() }
     }
 
     /// The features of `samples`, row-major `[frames, 80]`; empty when they are shorter than a frame.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
+use realfft::{RealToComplex, num_complex::Complex};
+
+use crate::fft;
 
 /// Window length in samples at 16 kHz.
 const FFT: usize = 400;
@@ -26,11 +28,7 @@ impl LogMel {
     /// For pictures of `bands` mel bands (80, or 128 since large-v3).
     pub fn new(bands: usize) -> Self {
         let hann = |i: usize| 0.5 - 0.5 * (2.0 * std::f64::consts::PI * i as f64 / FFT as f64).cos();
-        Self {
-            fft: RealFftPlanner::new().plan_fft_forward(FFT),
-            window: (0..FFT).map(|i| hann(i) as f32).collect(),
-            filters: slaney(bands),
-        }
+        Self { fft: fft::forward(FFT), window: (0..FFT).map(|i| hann(i) as f32).collect(), filters: slaney(bands) }
     }
 
     /// The picture of `samples` followed by silence up to `frames` columns, row-major `[bands, frames]`.

@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
+use realfft::{ComplexToReal, RealToComplex, num_complex::Complex};
+use tempograph_models::fft;
 
 /// Lowest pitch looked for: below it is creak.
 pub const LOWEST_HZ: f32 = 65.0;
@@ -49,13 +50,12 @@ impl Yin {
     /// Ready for 16 kHz audio.
     pub fn new() -> Self {
         const { assert!(WINDOW + LONGEST <= FFT, "the correlation must not wrap around") };
-        let mut planner = RealFftPlanner::new();
         // beta(2, 18) has the distribution 1 − (1 − x)^18 (1 + 18 x).
         let beta = |x: f64| 1.0 - (1.0 - x).powi(18) * (1.0 + 18.0 * x);
         let at = |i: usize| i as f64 / THRESHOLDS as f64;
         Self {
-            forward: planner.plan_fft_forward(FFT),
-            inverse: planner.plan_fft_inverse(FFT),
+            forward: fft::forward(FFT),
+            inverse: fft::inverse(FFT),
             prior: (0..THRESHOLDS).map(|i| (beta(at(i + 1)) - beta(at(i))) as f32).collect(),
             samples: vec![0.0; FFT],
             spectrum: vec![Complex::default(); FFT / 2 + 1],
