@@ -303,6 +303,7 @@ def main() -> int:
                 print(f"{row.about}: {row.what}: {row.figure.strip()}" + ("" if row.passed else f"  MISSES {row.bar}"), flush=True)
             rows += found
     if not options.only:
+        options.out.mkdir(parents=True, exist_ok=True)
         file = options.out / f"accuracy-{datetime.date.today()}.md"
         file.write_text(table(rows, options.program))
         file.with_suffix(".json").write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")

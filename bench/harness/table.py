@@ -95,7 +95,7 @@ def write(results: list[Result], about: dict, order: list[str], folder: Path) ->
         again = {r.row for r in results}
         kept = [Result(**r) for r in json.loads(data.read_text())["results"] if r["row"] not in again]
     everything = sorted([*kept, *results], key=lambda r: order.index(r.row) if r.row in order else len(order))
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     data.write_text(json.dumps({"about": about, "results": [asdict(r) for r in everything]}, indent=1) + "\n")
     out = folder / f"{name}.md"
     out.write_text("\n".join(lines(everything, about)) + "\n")
