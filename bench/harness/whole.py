@@ -29,6 +29,7 @@ def models(e: Environment) -> Path:
 def environment(e: Environment, more: dict | None = None) -> dict:
     """No setting but ours counts."""
     nothing = e.cache / "config.toml"
+    e.cache.mkdir(parents=True, exist_ok=True)
     nothing.touch()
     return {
         **os.environ,
