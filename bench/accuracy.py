@@ -28,7 +28,7 @@ SOUNDS = {
     "tp_rooster.ogg": {"Chicken, rooster", "Crowing, cock-a-doodle-doo"},
     "tp_drumkit.ogg": {"Drum kit", "Drum", "Percussion", "Cymbal"},
     "tp_vacuum_cleaner.ogg": {"Vacuum cleaner"},
-    # Nothing strikes this glass, it is filled: the evidence is in assets/models/README.md.
+    # "A glass of water." (the package's glass.txt), which is filled: more in assets/models/README.md.
     "tp_glass.ogg": {"Fill (with liquid)", "Pour"},
     "tp_lightningbolt.ogg": {"Thunder", "Thunderstorm"},
     "tp_firetruck.ogg": {"Emergency vehicle", "Siren", "Fire engine, fire truck (siren)"},

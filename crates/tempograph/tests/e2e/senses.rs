@@ -91,7 +91,7 @@ fn clips_are_named_and_speech_alone_has_no_sounds() {
         ("tp_rooster.ogg", &["Chicken, rooster", "Crowing, cock-a-doodle-doo"]),
         ("tp_drumkit.ogg", &["Drum kit", "Drum", "Percussion", "Cymbal"]),
         ("tp_vacuum_cleaner.ogg", &["Vacuum cleaner"]),
-        // Nothing strikes this glass, it is filled.
+        // "A glass of water.", says the text that its package has beside it; it is filled.
         ("tp_glass.ogg", &["Fill (with liquid)", "Pour"]),
         ("tp_lightningbolt.ogg", &["Thunder", "Thunderstorm"]),
         ("tp_firetruck.ogg", &["Emergency vehicle", "Siren", "Fire engine, fire truck (siren)"]),
