@@ -275,6 +275,16 @@ impl AvFrame {
         unsafe { &*self.0 }
     }
 
+    /// The 3×3 display matrix that came with the picture itself, where it has one.
+    pub(crate) fn display_matrix(&self) -> Option<[i32; 9]> {
+        // SAFETY: the frame is valid, what is returned lives as long, and is at least `size` bytes long.
+        unsafe {
+            let data = ffi::av_frame_get_side_data(self.0, ffi::AVFrameSideDataType::DISPLAYMATRIX);
+            let found = data.as_ref().filter(|d| !d.data.is_null() && d.size >= 36)?;
+            Some(found.data.cast::<[i32; 9]>().read_unaligned())
+        }
+    }
+
     /// Takes the contents of `self`, leaving it empty.
     pub(crate) fn take(&mut self) -> Result<Self> {
         let out = Self::new()?;

@@ -1,4 +1,4 @@
-//! What a file holds, without decoding it.
+//! What a file holds, without decoding it; only how a photo was held is known from its picture.
 
 use std::{io::Read, path::Path};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tempograph_core::{Error, ErrorKind, MediaTime, Result, Size, timeline};
 
 use crate::{
-    av::{self, Container},
+    av::{self, AvFrame, Container, Decoder, Packet, SkipFrames},
     orient::Orientation,
 };
 
@@ -95,6 +95,7 @@ impl MediaInfo {
             fps: self.video.as_ref().map_or(0.0, |v| v.fps),
             width: size.width,
             height: size.height,
+            pixel_aspect: self.video.as_ref().map(VideoInfo::upright_pixel_aspect).filter(|a| (a - 1.0).abs() > 1e-6),
             rotation_deg: self.video.as_ref().map_or(0, |v| v.orientation.degrees()),
             video_codec: self.video.as_ref().map(|v| v.codec.clone()),
             bit_depth: self.video.as_ref().and_then(|v| v.bit_depth),
@@ -125,11 +126,37 @@ pub fn probe(path: &Path) -> Result<MediaInfo> {
 pub(crate) fn open(path: &Path) -> Result<(Container, MediaInfo)> {
     let size_bytes = check_file(path)?;
     let container = Container::open(path).map_err(|e| explain(path, e))?;
-    let info = describe(&container, size_bytes);
+    let mut info = describe(&container, size_bytes);
+    let still = is_still(&info.format);
+    if let Some(video) = info.video.as_mut().filter(|v| still && v.orientation.is_upright())
+        && let Some(matrix) = matrix_of_photo(path, video.stream)
+    {
+        video.orientation = Orientation::from_matrix(matrix);
+        video.display_size = video.orientation.apply(video.coded_size);
+    }
     if info.video.is_none() && info.default_audio.is_none() {
         return Err(nothing_decodable(&container, path));
     }
     Ok((container, info))
+}
+
+/// Whether a format of this name is one picture.
+fn is_still(format: &str) -> bool {
+    format.ends_with("_pipe")
+}
+
+/// How the camera was held, which a photo says in its Exif data (tag 0x0112, Orientation): libav reads it together with
+/// the picture. `None` too for a picture that cannot be decoded, which is told when it is read.
+fn matrix_of_photo(path: &Path, stream: usize) -> Option<[i32; 9]> {
+    let mut container = Container::open(path).ok()?;
+    let mut decoder = Decoder::open(&container, stream, 1, SkipFrames::None).ok()?;
+    let mut packet = Packet::new().ok()?;
+    let mut frame = AvFrame::new().ok()?;
+    container.read(&mut packet).ok()?;
+    decoder.send(Some(&packet)).ok()?;
+    decoder.send(None).ok()?;
+    decoder.receive(&mut frame).ok()?;
+    frame.display_matrix()
 }
 
 fn check_file(path: &Path) -> Result<u64> {
@@ -218,10 +245,9 @@ fn describe(container: &Container, size_bytes: u64) -> MediaInfo {
         t => micros(t),
     };
     let format = container.format_name();
-    let still = format.ends_with("_pipe");
     let duration = match (raw.duration, &video) {
         // A single picture is shown for one frame.
-        (..=0, Some(video)) if still && video.fps > 0.0 => MediaTime::from_secs_f64(1.0 / video.fps),
+        (..=0, Some(video)) if is_still(&format) && video.fps > 0.0 => MediaTime::from_secs_f64(1.0 / video.fps),
         (duration, _) => micros(duration.max(0)),
     };
     MediaInfo { format, duration, start, size_bytes, video, audio, default_audio }

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use tempograph_core::{AudioBlock, Cancel, ErrorKind, Frame, MediaTime, Result, RgbRequest, ScaleFilter, Size};
+use tempograph_core::{AudioBlock, Cancel, ErrorKind, Frame, MediaTime, Result, Rgb, RgbRequest, ScaleFilter, Size};
 use tempograph_media::{
-    AudioWants, MediaInfo, ReadReport, Reader, Sample, SkipFrames, VideoWants, Wants, content_hash, probe,
+    AudioWants, MediaInfo, ReadReport, Reader, Sample, SkipFrames, VideoWants, Wants, content_hash, encode_jpeg, probe,
 };
 
 /// `shared/media` beside the repository.
@@ -114,6 +114,53 @@ fn a_turned_video_stands_upright() {
     assert!(frame.picture.yuv().is_none());
     assert_eq!(rgb(frame, 360, 640, ScaleFilter::Bilinear).len(), 360 * 640 * 3);
     assert_eq!(rgb(frame, 90, 160, ScaleFilter::Bicubic).len(), 90 * 160 * 3);
+}
+
+/// A JPEG that says by the Exif tag Orientation how it is to be turned.
+fn photo(path: &Path, picture: &Rgb, orientation: u8) {
+    let jpeg = encode_jpeg(picture, 95).unwrap();
+    let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+    let bytes = [&jpeg[..2], &[0xFF, 0xE1], &length[..], &exif[..], &jpeg[2..]].concat();
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_photo_stands_as_its_camera_was_held() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("photo.jpg");
+    let size = Size::new(96, 64);
+    let (red, green, blue, white) = ([220, 0, 0], [0, 220, 0], [0, 0, 220], [220, 220, 220]);
+    let quarter =
+        |x: u32, y: u32| if y < 32 { [red, green][(x / 48) as usize] } else { [blue, white][(x / 48) as usize] };
+    let data = (0..64).flat_map(|y| (0..96).flat_map(move |x| quarter(x, y))).collect();
+    let picture = Rgb { size, data };
+    // Where each stored corner is shown (Exif 2.3, tag 0x0112): the corners from the upper left by rows.
+    for (orientation, turned, corners) in [
+        (1, false, [red, green, blue, white]),
+        (2, false, [green, red, white, blue]),
+        (3, false, [white, blue, green, red]),
+        (4, false, [blue, white, red, green]),
+        (5, true, [red, blue, green, white]),
+        (6, true, [blue, red, white, green]),
+        (7, true, [white, green, blue, red]),
+        (8, true, [green, white, red, blue]),
+        (9, false, [red, green, blue, white]),
+    ] {
+        photo(&path, &picture, orientation);
+        let all = read(&path);
+        let (width, height) = if turned { (64, 96) } else { (96, 64) };
+        let video = all.info.to_video("x", "y");
+        assert_eq!((video.width, video.height), (width, height), "orientation {orientation}");
+        let shown = rgb(&all.frames[0], width, height, ScaleFilter::Bilinear);
+        for (i, want) in corners.into_iter().enumerate() {
+            let (x, y) = (width / 4 + width / 2 * (i as u32 % 2), height / 4 + height / 2 * (i as u32 / 2));
+            let at = 3 * (y * width + x) as usize;
+            let off = shown[at..at + 3].iter().zip(want).map(|(a, b)| a.abs_diff(b)).max();
+            assert!(off < Some(12), "orientation {orientation}, corner {i}: {:?} for {want:?}", &shown[at..at + 3]);
+        }
+    }
 }
 
 #[test]
