@@ -1,6 +1,10 @@
 //! Clips of the highlights, in the output folder's `clips/`.
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use tempograph_core::{
     Cancel, Error, ErrorKind, Issue, Result, Span, Timeline,
@@ -38,10 +42,10 @@ pub(crate) fn write(
         clear(&folder, 0)?;
         return Ok(Vec::new());
     }
-    fs::create_dir_all(&folder).map_err(|e| Error::io("make the folder of clips", &folder, e))?;
-    let name = |rank: u32| format!("clips/highlight-{rank}.mp4");
+    let unfinished = Unfinished::new(folder.join(".unfinished"))?;
+    let name = |rank: u32| format!("highlight-{rank}.mp4");
     let pieces: Vec<Piece> =
-        timeline.highlights.iter().map(|h| Piece { span: h.span, out: out.join(name(h.rank)) }).collect();
+        timeline.highlights.iter().map(|h| Piece { span: h.span, out: unfinished.0.join(name(h.rank)) }).collect();
     let spans = if how.fast {
         pieces
             .iter()
@@ -55,11 +59,37 @@ pub(crate) fn write(
         encode::cut_all(source, &pieces, &options, cancel, &mut |time| bar.media(time - start_s, last - start_s))?;
         pieces.iter().map(|p| p.span).collect()
     };
+    // Only now that there is each of them do they take the places of earlier ones.
     for highlight in &mut timeline.highlights {
-        highlight.clip = Some(name(highlight.rank));
+        let name = name(highlight.rank);
+        let whole = folder.join(&name);
+        fs::rename(unfinished.0.join(&name), &whole).map_err(|e| Error::io("put a clip in its place", &whole, e))?;
+        highlight.clip = Some(format!("clips/{name}"));
     }
     clear(&folder, pieces.len())?;
     Ok(spans)
+}
+
+/// A folder for clips until there is each of them. It goes when dropped, and a killed call's when the next one begins.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn new(path: PathBuf) -> Result<Self> {
+        let failed = |e| Error::io("make the folder of clips", &path, e);
+        match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+        fs::create_dir_all(&path).map_err(failed)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // What cannot be removed now is when the next clips are made.
+        drop(fs::remove_dir_all(&self.0));
+    }
 }
 
 /// Removes the clips of an earlier call that made more than the `now` of this one.

@@ -1,6 +1,7 @@
 //! Keeping: highlights, clips, what people bring, and every export in its reference reader.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -156,6 +157,31 @@ fn a_video_is_found_from_anywhere_and_another_one_in_its_place_is_not_cut() {
     assert_eq!(done.code, 1, "{}", done.out);
     assert!(done.err.contains("another video now") && done.err.contains("--no-clips"), "{}", done.err);
     assert_eq!(std::fs::read(&clip).unwrap(), first, "what was cut before stays");
+}
+
+#[test]
+fn clips_that_cannot_all_be_made_leave_the_earlier_ones() {
+    let Some(place) = told("25") else { return };
+    assert_eq!(place.run(&["highlights", "a.mp4", "--count", "2", "--min-s", "1.5", "--max-s", "2"]).code, 0);
+    let folder = place.path("tempograph-out/a/clips");
+    let clips = || -> BTreeMap<String, Vec<u8>> {
+        let entries = std::fs::read_dir(&folder).unwrap().map(Result::unwrap);
+        entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect()
+    };
+    let before = clips();
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["highlight-1.mp4", "highlight-2.mp4"], "and nothing unfinished");
+    // What cannot be removed stands where unfinished clips go.
+    std::fs::write(folder.join(".unfinished"), "in the way").unwrap();
+    let done = place.run(&["highlights", "a.mp4", "--count", "2", "--min-s", "1", "--max-s", "4"]);
+    assert_eq!(done.code, 1, "{}", done.out);
+    std::fs::remove_file(folder.join(".unfinished")).unwrap();
+    assert_eq!(clips(), before);
+    // Left by a killed call.
+    std::fs::create_dir(folder.join(".unfinished")).unwrap();
+    std::fs::write(folder.join(".unfinished/highlight-1.mp4"), "half a clip").unwrap();
+    assert_eq!(place.run(&["highlights", "a.mp4", "--count", "2", "--min-s", "1", "--max-s", "4"]).code, 0);
+    let after = clips();
+    assert!(after.len() <= 2 && after["highlight-1.mp4"] != before["highlight-1.mp4"], "{:?}", after.keys());
 }
 
 /// On Linux `/dev/full` takes nothing.
