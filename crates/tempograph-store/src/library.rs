@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_models.sql"),
     include_str!("migrations/0004_chat.sql"),
     include_str!("migrations/0005_frames.sql"),
+    include_str!("migrations/0006_told.sql"),
 ];
 
 /// The data folder: database, objects, locks.

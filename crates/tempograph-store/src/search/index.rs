@@ -25,7 +25,8 @@ pub struct Space {
 const RUNS_A_STEP: usize = 16;
 
 /// Puts the moments of the run `run` in place of those it had. Of other runs of the video those kinds are dropped that
-/// this one has or looked for in vain: each kind is found in the most recent run that looked for it.
+/// this one has or looked for in vain: each kind is found in the most recent run that looked for it, where what models
+/// tell of objects and events counts apart from what is seen of them.
 pub(crate) fn put(transaction: &Transaction<'_>, run: i64, timeline: &Timeline) -> Result<()> {
     let failed = store_error("index a run");
     let before: i64 =
@@ -36,14 +37,16 @@ pub(crate) fn put(transaction: &Transaction<'_>, run: i64, timeline: &Timeline) 
         insert(transaction, run, moment).map_err(&failed)?;
     }
     transaction.execute("DELETE FROM moment WHERE run = ?1 AND id <= ?2", [run, before]).map_err(&failed)?;
-    let found: BTreeSet<Kind> = all.iter().map(|m| m.kind).collect();
-    let stages = &timeline.run.stages;
-    for kind in Kind::ALL.into_iter().filter(|kind| found.contains(kind) || kind.looked_for(stages)) {
+    let found: BTreeSet<(Kind, bool)> = all.iter().map(|m| (m.kind, m.told)).collect();
+    let each = Kind::ALL.into_iter().flat_map(|kind| [(kind, false), (kind, true)]);
+    for (kind, told) in
+        each.filter(|&(kind, told)| found.contains(&(kind, told)) || kind.looked_for(told, &timeline.run.stages))
+    {
         transaction
             .execute(
-                "DELETE FROM moment WHERE kind = ?1 AND run <> ?2
-                 AND run IN (SELECT id FROM run WHERE video = (SELECT video FROM run WHERE id = ?2))",
-                params![kind.as_str(), run],
+                "DELETE FROM moment WHERE kind = ?1 AND told = ?2 AND run <> ?3
+                 AND run IN (SELECT id FROM run WHERE video = (SELECT video FROM run WHERE id = ?3))",
+                params![kind.as_str(), told, run],
             )
             .map_err(&failed)?;
     }
@@ -57,12 +60,13 @@ fn insert(transaction: &Transaction<'_>, run: i64, moment: &Moment) -> rusqlite:
         serde_json::to_string(&moment.details).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
     transaction
         .prepare_cached(
-            "INSERT INTO moment (run, kind, starts, ends, phrase, confidence, details)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO moment (run, kind, told, starts, ends, phrase, confidence, details)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             run,
             moment.kind.as_str(),
+            moment.told,
             moment.span.start.nanos(),
             moment.span.end.nanos(),
             phrase,

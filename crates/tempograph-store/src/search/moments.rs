@@ -13,7 +13,7 @@ use tempograph_core::{
 use super::words;
 
 /// Raised whenever the same timeline gives other moments than before: runs are then indexed anew.
-pub(crate) const VERSION: i64 = 3;
+pub(crate) const VERSION: i64 = 4;
 
 /// Characters of a moment's text; what is longer is cut. Sentences and lines of text are far shorter.
 const MAX_TEXT: usize = 2000;
@@ -72,13 +72,15 @@ impl Kind {
         self == other || seen(self) && seen(other) || told(self) && told(other)
     }
 
-    /// The stages that look for it, by their names in `run.stages`.
-    fn stages(self) -> &'static [&'static str] {
+    /// The stages that look for it, by their names in `run.stages`; with `told`, for what models tell of it.
+    fn stages(self, told: bool) -> &'static [&'static str] {
         match self {
+            // Who only asks models has not looked for what the detector sees, nor the other way round.
+            Self::Object | Self::Event if told => &["ask"],
+            _ if told => &[],
             Self::Speech => &["speech"],
             Self::Sound => &["sounds"],
             Self::Text => &["text"],
-            // Models add to both, but who only asks them has not looked for what the detector sees.
             Self::Object | Self::Event => &["detect"],
             Self::Emotion => &["faces"],
             Self::Description => &["ask", "summary"],
@@ -89,9 +91,9 @@ impl Kind {
 
     /// Whether a run of `stages` looked for it, found or not: one of its stages came to its end and none failed, for a
     /// failure leaves open what there is.
-    pub(crate) fn looked_for(self, stages: &[StageRun]) -> bool {
+    pub(crate) fn looked_for(self, told: bool, stages: &[StageRun]) -> bool {
         let ended = |s: &StageRun| ENDED.contains(&s.status.as_str());
-        let mut own = stages.iter().filter(|s| self.stages().contains(&s.name.as_str()));
+        let mut own = stages.iter().filter(|s| self.stages(told).contains(&s.name.as_str()));
         own.clone().any(ended) && own.all(|s| s.status != "failed")
     }
 
@@ -121,6 +123,8 @@ impl Kind {
 pub struct Moment {
     /// By what it is known.
     pub kind: Kind,
+    /// An object or an event that only a model tells of which was asked.
+    pub told: bool,
     /// When.
     pub span: Span,
     /// In words.
@@ -190,7 +194,8 @@ pub fn moments(timeline: &Timeline) -> Vec<Moment> {
             ..Details::default()
         };
         let text = without_ids(&event.description, &entities);
-        all.extend(moment(Kind::Event, event.span, &text, event.confidence, details));
+        let told = event.origin.split(',').all(|origin| origin.trim() != "geometry");
+        all.extend(moment(Kind::Event, event.span, &text, event.confidence, details).map(|m| Moment { told, ..m }));
     }
     for emotion in &timeline.emotions {
         let details = Details { labels: vec![emotion.label.clone()], ..Details::default() };
@@ -225,7 +230,7 @@ pub fn moments(timeline: &Timeline) -> Vec<Moment> {
 fn moment(kind: Kind, span: Span, text: &str, confidence: f32, details: Details) -> Option<Moment> {
     let text = words::plain(text, MAX_TEXT);
     let confidence = if confidence.is_finite() { confidence.clamp(0.0, 1.0) } else { 0.0 };
-    (!text.is_empty()).then_some(Moment { kind, span, text, confidence, details })
+    (!text.is_empty()).then_some(Moment { kind, told: false, span, text, confidence, details })
 }
 
 /// Speech sentence by sentence.
@@ -311,16 +316,19 @@ fn objects(timeline: &Timeline, out: &mut Vec<Moment>) {
     // What a model calls an entity by more than its class.
     for entity in timeline.entities.iter().filter(|e| e.origin == "vlm" || !e.told.is_empty()) {
         let span = Span::new(entity.first_seen_s, entity.last_seen_s);
-        let details = |label: &str| Details { labels: vec![label.to_owned()], ..Details::default() };
+        let mut tell = |text: &str, label: &str| {
+            let details = Details { labels: vec![label.to_owned()], ..Details::default() };
+            out.extend(moment(Kind::Object, span, text, 1.0, details).map(|m| Moment { told: true, ..m }));
+        };
         if entity.told.is_empty() {
-            out.extend(moment(Kind::Object, span, &entity.description, 1.0, details(&entity.kind)));
+            tell(&entity.description, &entity.kind);
         }
         for told in &entity.told {
             let text = match told.description.trim() {
                 "" => told.label.clone(),
                 description => format!("{}: {description}", told.label),
             };
-            out.extend(moment(Kind::Object, span, &text, 1.0, details(&told.label)));
+            tell(&text, &told.label);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Questions to a small library, with stand-in vectors whose axes are meanings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tempograph_core::{
     ErrorKind, Graph, Timeline,
-    timeline::{Scene, StageRun, Track, Window},
+    timeline::{Entity, Scene, StageRun, Track, Window},
 };
 
 use super::*;
@@ -235,6 +235,48 @@ fn what_a_later_run_looked_for_in_vain_is_gone() {
     assert_eq!(left(&[]), all);
     let partly = left(&[("ask", "failed"), ("summary", "done"), ("text", "done")]);
     assert_eq!(partly, without(&["text"]), "windows that failed may have had descriptions");
+}
+
+/// A timeline of `v` in which a model tells of a dog and nothing else is known.
+fn told() -> Timeline {
+    let mut t = Timeline::empty(testing::timeline("v").video);
+    let dog = testing::timeline("v").entities.into_iter().find(|e| e.kind == "dog").unwrap();
+    t.entities = vec![Entity { origin: "vlm".into(), description: "a golden retriever".into(), tracks: vec![], ..dog }];
+    t.visual_events = testing::timeline("v").visual_events;
+    t.visual_events[0].origin = "some model".into();
+    t.visual_events[0].description = "the retriever steals a sausage".into();
+    t.run.stages = vec![stage("ask", "done")];
+    t
+}
+
+/// Who only asks a model has not looked again for what the detector saw, nor the other way round.
+#[test]
+fn what_models_tell_of_objects_stands_beside_what_is_seen_of_them() {
+    let p = place(&[testing::timeline("v")]);
+    let of = |kind: Kind| -> BTreeSet<String> {
+        let hits = ask(&p.library, &Query { kinds: vec![kind], ..Query::default() });
+        hits.into_iter().flat_map(|h| h.matches).map(|m| m.text).collect()
+    };
+    let names = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<BTreeSet<_>>();
+    let seen = (names(&["car", "dog", "person"]), names(&["person approaches car"]));
+    assert_eq!((of(Kind::Object), of(Kind::Event)), seen);
+
+    put(&p.library, &told(), "only asked");
+    let both = (
+        names(&["a golden retriever", "car", "dog", "person"]),
+        names(&["person approaches car", "the retriever steals a sausage"]),
+    );
+    assert_eq!((of(Kind::Object), of(Kind::Event)), both);
+
+    let mut again = testing::timeline("v");
+    again.run.stages = vec![stage("detect", "cached")];
+    put(&p.library, &again, "only looked");
+    assert_eq!((of(Kind::Object), of(Kind::Event)), both);
+
+    let mut nothing = Timeline::empty(again.video);
+    nothing.run.stages = vec![stage("ask", "done")];
+    put(&p.library, &nothing, "asked, and nothing was told");
+    assert_eq!((of(Kind::Object), of(Kind::Event)), seen);
 }
 
 /// Moments that are one hit do not use up the limit.
