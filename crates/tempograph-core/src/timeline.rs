@@ -75,6 +75,9 @@ pub struct Video {
     pub width: u32,
     /// Height as displayed; 0 without a video stream.
     pub height: u32,
+    /// Width of a pixel over its height as displayed; absent where pixels are square.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixel_aspect: Option<f64>,
     /// Clockwise rotation the file asks for, already applied to `width` and `height`: 0, 90, 180 or 270.
     pub rotation_deg: u32,
     /// Codec of the video stream, e.g. `h264`.

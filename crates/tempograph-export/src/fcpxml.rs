@@ -14,6 +14,8 @@ use crate::{
     write_failed,
 };
 
+/// Denominators of pixel aspects at most: those of ITU-R BT.601 pictures go up to 117.
+const MAX_DEN: u32 = 1000;
 /// Sample rates that the form knows.
 const AUDIO_RATES: [u32; 7] = [32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
 
@@ -27,9 +29,13 @@ fn document(edit: &Edit, video: &Video, out: &mut dyn Write) -> io::Result<()> {
     let rational = |frames| edit.rate.rational(frames);
     out.write_all(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE fcpxml>\n<fcpxml version=\"1.10\">\n")?;
     out.write_all(b"  <resources>\n")?;
+    let pixel = video
+        .pixel_aspect
+        .and_then(fraction)
+        .map_or_else(String::new, |(wide, high)| format!(" paspH=\"{wide}\" paspV=\"{high}\""));
     writeln!(
         out,
-        "    <format id=\"r1\" frameDuration=\"{}\" width=\"{}\" height=\"{}\"/>",
+        "    <format id=\"r1\" frameDuration=\"{}\" width=\"{}\" height=\"{}\"{pixel}/>",
         rational(1),
         video.width,
         video.height
@@ -52,6 +58,17 @@ fn document(edit: &Edit, video: &Video, out: &mut dyn Write) -> io::Result<()> {
         project("Highlights", &edit.highlights, &[], edit, out)?;
     }
     out.write_all(b"    </event>\n  </library>\n</fcpxml>\n")
+}
+
+/// The ratio nearest to `aspect` with the smallest terms; `None` for what no picture has.
+fn fraction(aspect: f64) -> Option<(u32, u32)> {
+    if !(0.01..=100.0).contains(&aspect) {
+        return None;
+    }
+    let of = |den: u32| ((aspect * f64::from(den)).round() as u32, den);
+    let off = |(num, den): (u32, u32)| (f64::from(num) / f64::from(den) - aspect).abs();
+    let near = (1..=MAX_DEN).map(of).find(|&ratio| off(ratio) < 1e-6 * aspect);
+    near.or_else(|| (1..=MAX_DEN).map(of).min_by(|&a, &b| off(a).total_cmp(&off(b))))
 }
 
 fn project(name: &str, clips: &[Clip], marks: &[Clip], edit: &Edit, out: &mut dyn Write) -> io::Result<()> {
@@ -92,4 +109,22 @@ fn project(name: &str, clips: &[Clip], marks: &[Clip], edit: &Edit, out: &mut dy
         at += clip.frames();
     }
     out.write_all(b"          </spine>\n        </sequence>\n      </project>\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixel_aspects_are_the_fractions_they_were() {
+        // Those of the ISO/IEC 14496-2 table, and of BT.601 pictures.
+        for ratio in [(12, 11), (10, 11), (16, 11), (40, 33), (59, 54), (118, 81), (64, 45), (8, 9), (32, 27), (4, 3)] {
+            assert_eq!(fraction(f64::from(ratio.0) / f64::from(ratio.1)), Some(ratio));
+        }
+        let (wide, high) = fraction(std::f64::consts::PI).unwrap();
+        assert_eq!((wide, high), (355, 113));
+        for none in [0.0, -1.0, 1e-9, 1e9, f64::NAN, f64::INFINITY] {
+            assert_eq!(fraction(none), None);
+        }
+    }
 }

@@ -157,6 +157,7 @@ fn hostile() -> Timeline {
         fps: 29.970_03,
         width: 64,
         height: 36,
+        pixel_aspect: Some(16.0 / 11.0),
         start_s: MediaTime::from_millis(1400),
         duration_s: MediaTime::from_secs_f64(70.07),
         ..Video::default()

@@ -338,7 +338,9 @@ fn a_pixel_that_lies_on_its_side_is_as_high_as_it_was_wide() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let source = folder.path().join("slides.mp4");
     slides(&source);
-    let mut video = probe(&source).expect("it can be probed").video.expect("there is video");
+    let info = probe(&source).expect("it can be probed");
+    assert!(info.to_video("x", "y").pixel_aspect.is_some_and(|a| (a - 16.0 / 11.0).abs() < 1e-3));
+    let mut video = info.video.expect("there is video");
     assert!((video.upright_pixel_aspect() - 16.0 / 11.0).abs() < 1e-3);
     video.orientation = crate::Orientation { quarter_turns: 1, ..video.orientation };
     assert!((video.upright_pixel_aspect() - 11.0 / 16.0).abs() < 1e-3);

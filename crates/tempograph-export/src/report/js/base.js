@@ -1,6 +1,8 @@
 // Data, time and the few helpers every part uses. Text enters the page as text nodes only.
 const D = JSON.parse(document.getElementById('data').textContent);
 const T = D.timeline, V = T.video, START = V.start_s;
+// Players stretch pixels that are not square; boxes count stored ones.
+const PIXEL = V.pixel_aspect || 1, SHOWN_WIDTH = V.width * PIXEL;
 const lastEnd = [...T.scenes, ...T.tracks, ...T.audio_events, ...T.visual_events].reduce((m, x) => Math.max(m, x.end_s - START), 0);
 const DUR = Math.max(V.duration_s || lastEnd, 0.001);
 const NO_MOTION = matchMedia('(prefers-reduced-motion: reduce)');

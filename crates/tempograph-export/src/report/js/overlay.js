@@ -48,19 +48,25 @@ function label(text, x, place, size, height, ratio, ground, ink) {
   pen.fillText(text, left + size / 2, top + high / 2 + ratio / 2);
 }
 
+// Where a box of the picture's pixels lies on a canvas of w × h: left, top, width, height. Full screen letterboxes the picture.
+function onCanvas(w, h) {
+  const high = Math.min(w / SHOWN_WIDTH, h / V.height), wide = high * PIXEL;
+  const dx = (w - V.width * wide) / 2, dy = (h - V.height * high) / 2;
+  return ([x1, y1, x2, y2]) => [dx + x1 * wide, dy + y1 * high, (x2 - x1) * wide, (y2 - y1) * high];
+}
+
 function draw(t) {
   const box = canvas.getBoundingClientRect();
   const ratio = Math.min(devicePixelRatio || 1, 2), w = Math.round(box.width * ratio), h = Math.round(box.height * ratio);
   if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
   pen.clearRect(0, 0, w, h);
   if (!boxesOn || !V.width) return;
-  // Full screen letterboxes the picture; boxes follow it.
-  const scale = Math.min(w / V.width, h / V.height), dx = (w - V.width * scale) / 2, dy = (h - V.height * scale) / 2;
+  const lies = onCanvas(w, h);
   const size = Math.max(10, Math.min(13, box.width / 46)) * ratio;
   pen.font = '600 ' + size + 'px system-ui, sans-serif';
   pen.textBaseline = 'middle';
   for (const b of boxesAt(t).sort((p, q) => p.at[3] - q.at[3])) {
-    const [x1, y1, x2, y2] = b.at, x = dx + x1 * scale, y = dy + y1 * scale, bw = (x2 - x1) * scale, bh = (y2 - y1) * scale;
+    const [x, y, bw, bh] = lies(b.at);
     const entity = trackEntity.get(b.track), dim = focusEntity && entity !== focusEntity;
     const colour = 'hsl(' + (b.track ? trackHue(b.track) : 0) + (b.track ? ' 85% 66%' : ' 0% 80%');
     pen.globalAlpha = dim ? 0.25 : 1;
@@ -80,7 +86,7 @@ function draw(t) {
     label(text, x, above, size, 1.55, ratio, colour + ')', '#0b0e13');
   }
   for (const f of facesAt(t)) {
-    const [x1, y1, x2, y2] = f.at, x = dx + x1 * scale, y = dy + y1 * scale, bw = (x2 - x1) * scale, bh = (y2 - y1) * scale;
+    const [x, y, bw, bh] = lies(f.at);
     pen.globalAlpha = focusEntity && trackEntity.get(f.track) !== focusEntity ? 0.25 : 1;
     pen.lineWidth = ratio;
     pen.strokeStyle = 'hsl(' + (f.track ? trackHue(f.track) + ' 85% 66%' : '0 0% 80%') + ')';

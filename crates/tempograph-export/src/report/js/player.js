@@ -116,7 +116,7 @@ function setMuted(on) {
   $('mute').setAttribute('aria-pressed', String(on));
 }
 function startPlayer() {
-  $('stage').style.setProperty('--ratio', V.width && V.height ? V.width / V.height : 16 / 9);
+  $('stage').style.setProperty('--ratio', V.width && V.height ? SHOWN_WIDTH / V.height : 16 / 9);
   $('stage').classList.toggle('sound-only', !V.width);
   scrub.max = DUR;
   scrub.addEventListener('input', () => seek(Number(scrub.value)));
